@@ -1,0 +1,196 @@
+"""Clusters: which fingerprints belong together, under ids that never change their meaning."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from otel_insights.store import outbox
+from otel_insights.store.outbox import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What clustering needs of one fingerprint."""
+
+    fingerprint: str
+    exception_type: str
+    root_type: str
+    title: str
+    text: str
+    packages: tuple[str, ...]
+    occurrences: float
+    cluster_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A fingerprint's cluster, and how sure the clustering is of it (0..1)."""
+
+    cluster_id: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class NewCluster:
+    """A cluster that has just come into being."""
+
+    id: str
+    title: str
+    exception_type: str
+
+
+def namespaces(db: Database) -> list[str]:
+    """Tell the namespaces in which something has failed."""
+    return [row[0] for row in db.execute("SELECT DISTINCT namespace FROM fingerprint ORDER BY namespace")]
+
+
+def signatures(db: Database, namespace: str) -> list[Signature]:
+    """Read what is clustered: all fingerprints of a namespace that an occurrence still stands for."""
+    rows = db.execute(
+        "SELECT id, exception_type, root_type, title, signature, packages, occurrences, cluster_id FROM fingerprint"
+        " WHERE namespace = ? AND occurrences > 0 ORDER BY id",
+        [namespace],
+    )
+    return [Signature(*row[:5], tuple(json.loads(row[5])), row[6], row[7]) for row in rows]
+
+
+def memberships(db: Database) -> dict[tuple[str, str], Membership]:
+    """Read the cluster of every (namespace, fingerprint)."""
+    rows = db.execute(
+        "SELECT namespace, id, cluster_id, probability FROM fingerprint WHERE cluster_id IS NOT NULL AND occurrences > 0"
+    )
+    return {(row[0], row[1]): Membership(row[2], row[3]) for row in rows}
+
+
+def save(
+    db: Database,
+    namespace: str,
+    members: Mapping[str, Membership],
+    created: Sequence[NewCluster],
+    merged: Mapping[str, str],
+    findings: Iterable[Finding],
+    time_ns: int,
+) -> None:
+    """Swap in the result of a clustering, whole, with the findings that report it."""
+    db.conn.executemany(
+        "INSERT INTO cluster (id, namespace, title, exception_type, created_ns) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET merged_into = NULL",
+        [(new.id, namespace, new.title, new.exception_type, time_ns) for new in created],
+    )
+    db.conn.executemany(
+        "UPDATE fingerprint SET cluster_id = ?, probability = ? WHERE namespace = ? AND id = ?",
+        [(one.cluster_id, one.probability, namespace, fingerprint) for fingerprint, one in members.items()],
+    )
+    for old, surviving in merged.items():
+        db.execute("UPDATE cluster SET merged_into = ? WHERE id = ? OR merged_into = ?", [surviving, old, old])
+    outbox.put(db, findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster as it is shown. Times are nanoseconds since the epoch; `count` is of occurrences."""
+
+    id: str
+    namespace: str
+    title: str
+    exception_type: str
+    count: float
+    environments: int
+    services: tuple[str, ...]
+    first_seen_ns: int
+    last_seen_ns: int
+    fingerprints: tuple[str, ...]
+
+
+_SUMMARY = """
+    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(failure.weight),
+           count(DISTINCT failure.environment_id), json_group_array(DISTINCT environment.service),
+           min(failure.first_seen_ns), max(failure.last_seen_ns), json_group_array(DISTINCT fingerprint.id)
+    FROM cluster
+    JOIN fingerprint ON fingerprint.cluster_id = cluster.id
+    JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id
+         AND failure.weight > 0
+    JOIN environment ON environment.id = failure.environment_id
+    WHERE {where}
+    GROUP BY cluster.id
+"""
+
+
+def page(db: Database, *, after: str = "", limit: int = 100, namespace: str | None = None) -> list[Cluster]:
+    """List clusters in order of their ids, from the one behind `after` on."""
+    where = "cluster.id > ? AND (? IS NULL OR cluster.namespace = ?)"
+    sql = _SUMMARY.format(where=where) + " ORDER BY cluster.id LIMIT ?"
+    return [_cluster(row) for row in db.execute(sql, [after, namespace, namespace, limit])]
+
+
+def get(db: Database, cluster_id: str) -> Cluster | None:
+    """Find one cluster; the id of one that was merged leads to the surviving one."""
+    sql = _SUMMARY.format(where="cluster.id = coalesce((SELECT merged_into FROM cluster WHERE id = ?), ?)")
+    row = db.execute(sql, [cluster_id, cluster_id]).fetchone()
+    return _cluster(row) if row else None
+
+
+def _cluster(row: Sequence[object]) -> Cluster:
+    values = list(row)
+    values[6] = tuple(sorted(json.loads(str(row[6]))))
+    values[9] = tuple(sorted(json.loads(str(row[9]))))
+    return Cluster(*values)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A raise to look at: where it is to be found in the traces, and what it said."""
+
+    fingerprint: str
+    exception_type: str
+    message: str
+    stacktrace: str
+    reasons: tuple[str, ...]
+    trace_id: str
+    span_id: str
+    time_ns: int
+
+
+def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
+    """Show a cluster's most frequent fingerprints, each with its latest occurrence."""
+    rows = db.execute(
+        "SELECT fingerprint.id, exception_type, message, stacktrace, reasons,"
+        " coalesce(hex(trace_id), ''), coalesce(hex(span_id), ''), coalesce(time_ns, last_seen_ns)"
+        " FROM fingerprint LEFT JOIN occurrence ON occurrence.id ="
+        " (SELECT o.id FROM occurrence o WHERE o.namespace = fingerprint.namespace AND o.fingerprint = fingerprint.id"
+        "  ORDER BY o.time_ns DESC LIMIT 1)"
+        " WHERE cluster_id = ? AND occurrences > 0 ORDER BY occurrences DESC, fingerprint.id LIMIT ?",
+        [cluster_id, limit],
+    )
+    return [
+        Example(*row[:4], tuple(json.loads(row[4])), row[5].lower(), row[6].lower(), row[7]) for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Occurrences of a cluster in a service since the store began."""
+
+    cluster_id: str
+    service: str
+    exception_type: str
+    occurrences: float
+
+
+def counts(db: Database) -> list[Count]:
+    """Sum up occurrences for each cluster and service."""
+    return [
+        Count(*row)
+        for row in db.execute(
+            "SELECT cluster.id, environment.service, cluster.exception_type, sum(failure.weight) FROM cluster"
+            " JOIN fingerprint ON fingerprint.cluster_id = cluster.id"
+            " JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id"
+            " JOIN environment ON environment.id = failure.environment_id"
+            " GROUP BY cluster.id, environment.service HAVING sum(failure.weight) > 0"
+            " ORDER BY cluster.id, environment.service"
+        )
+    ]

@@ -1,0 +1,129 @@
+"""Environments: who they are, what is installed there, and how much work they did."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlite_utils import Database
+
+
+class EnvironmentKey(NamedTuple):
+    """The identity of an environment: `service.namespace`, `service.name`, `service.instance.id`."""
+
+    namespace: str
+    service: str
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a request told of an environment: keys with values, in full or in part; later values win."""
+
+    key: EnvironmentKey
+    configuration: Mapping[str, str]
+    time_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEnvironment:
+    """An environment as remembered; `configuration` is JSON text, since most readers hand it to another process."""
+
+    id: int
+    key: EnvironmentKey
+    configuration: str
+    exposure: float
+    packages: int
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+def identify(db: Database, keys: Iterable[EnvironmentKey], time_ns: int) -> dict[EnvironmentKey, int]:
+    """Tell the number of each environment, and give one to those that have none yet."""
+    distinct = list(dict.fromkeys(keys))
+    db.conn.executemany(
+        "INSERT INTO environment (namespace, service, instance, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
+        [(*key, time_ns, time_ns) for key in distinct],
+    )
+    one = "SELECT id FROM environment WHERE namespace = ? AND service = ? AND instance = ?"
+    return {key: int(db.execute(one, key).fetchone()[0]) for key in distinct}
+
+
+def announce(db: Database, announcements: Sequence[Announced]) -> None:
+    """Add to what is known of environments. Saying the same again changes nothing but `last_seen`."""
+    for told in announcements:
+        number = identify(db, [told.key], told.time_ns)[told.key]
+        known = configuration_of(db, number)
+        merged = known | told.configuration
+        if merged != known or not known:
+            _reconfigure(db, number, merged)
+        db.execute(
+            "UPDATE environment SET first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?)"
+            " WHERE id = ?",
+            [told.time_ns, told.time_ns, number],
+        )
+
+
+def configuration_of(db: Database, number: int) -> dict[str, str]:
+    """Read an environment's configuration; empty where nothing is known."""
+    row = db.execute(
+        "SELECT body FROM configuration JOIN environment ON configuration_hash = hash WHERE id = ?", [number]
+    ).fetchone()
+    return dict(json.loads(row[0])) if row else {}
+
+
+def _reconfigure(db: Database, number: int, configuration: Mapping[str, str]) -> None:
+    body = json.dumps(configuration, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    digest = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
+    packages = sum(key.startswith("package.") for key in configuration)
+    db.execute("INSERT OR IGNORE INTO configuration VALUES (?, ?)", [digest, body])
+    db.execute(
+        "UPDATE environment SET configuration_hash = ?, packages = ? WHERE id = ?", [digest, packages, number]
+    )
+
+
+def drop_unused_configurations(db: Database) -> None:
+    """Forget configurations that no environment has any more (an announcement in parts leaves its halves behind)."""
+    db.execute("DELETE FROM configuration WHERE hash NOT IN (SELECT configuration_hash FROM environment)")
+
+
+def expose(db: Database, done: Mapping[EnvironmentKey, float], time_ns: int) -> None:
+    """Add the work (spans, log records) that environments did, failures included."""
+    numbers = identify(db, done, time_ns)
+    db.conn.executemany(
+        "UPDATE environment SET exposure = exposure + ?, last_seen_ns = max(last_seen_ns, ?) WHERE id = ?",
+        [(amount, time_ns, numbers[key]) for key, amount in done.items()],
+    )
+
+
+def in_namespace(db: Database, namespace: str) -> list[KnownEnvironment]:
+    """Read all environments of a namespace, in order of their numbers."""
+    rows = db.execute(
+        "SELECT id, service, instance, coalesce(body, '{}'), exposure, packages, first_seen_ns, last_seen_ns"
+        " FROM environment LEFT JOIN configuration ON configuration_hash = hash WHERE namespace = ? ORDER BY id",
+        [namespace],
+    )
+    return [KnownEnvironment(row[0], EnvironmentKey(namespace, row[1], row[2]), *row[3:]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How many environments there are, and what they told: what `doctor` asks."""
+
+    environments: int
+    with_packages: int
+    failing: int
+    last_seen_ns: int | None
+
+
+def census(db: Database) -> Census:
+    """Count environments over all namespaces."""
+    row = db.execute(
+        "SELECT count(*), sum(packages > 0), max(last_seen_ns),"
+        " (SELECT count(DISTINCT environment_id) FROM failure) FROM environment"
+    ).fetchone()
+    return Census(row[0], row[1] or 0, row[3], row[2])

@@ -1,0 +1,97 @@
+"""The schema, as ordered migrations: each runs once, in one transaction, and is never edited after a release."""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        "0001 exceptions, environments, suggestions",
+        """
+        CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+        CREATE TABLE configuration (hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE environment (
+            id INTEGER PRIMARY KEY,
+            namespace TEXT NOT NULL, service TEXT NOT NULL, instance TEXT NOT NULL,
+            configuration_hash TEXT NOT NULL DEFAULT '',
+            packages INTEGER NOT NULL DEFAULT 0,
+            exposure REAL NOT NULL DEFAULT 0,
+            first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
+            UNIQUE (namespace, service, instance)
+        );
+
+        CREATE TABLE cluster (
+            id TEXT PRIMARY KEY, namespace TEXT NOT NULL,
+            title TEXT NOT NULL, exception_type TEXT NOT NULL, created_ns INTEGER NOT NULL,
+            merged_into TEXT REFERENCES cluster (id),
+            evidence TEXT NOT NULL DEFAULT ''
+        ) WITHOUT ROWID;
+        CREATE INDEX cluster_by_namespace ON cluster (namespace, created_ns);
+
+        CREATE TABLE fingerprint (
+            namespace TEXT NOT NULL, id TEXT NOT NULL,
+            exception_type TEXT NOT NULL, root_type TEXT NOT NULL, title TEXT NOT NULL,
+            signature TEXT NOT NULL, packages TEXT NOT NULL, reasons TEXT NOT NULL,
+            message TEXT NOT NULL, stacktrace TEXT NOT NULL,
+            occurrences REAL NOT NULL DEFAULT 0,
+            first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
+            cluster_id TEXT REFERENCES cluster (id), probability REAL NOT NULL DEFAULT 0,
+            PRIMARY KEY (namespace, id)
+        );
+        CREATE INDEX fingerprint_by_cluster ON fingerprint (cluster_id);
+
+        -- One row for each raise, however many spans and logs recorded it.
+        CREATE TABLE occurrence (
+            id INTEGER PRIMARY KEY,
+            namespace TEXT NOT NULL, fingerprint TEXT NOT NULL, environment_id INTEGER NOT NULL,
+            weight REAL NOT NULL, time_ns INTEGER NOT NULL, complete INTEGER NOT NULL,
+            trace_id BLOB NOT NULL, span_id BLOB NOT NULL
+        );
+        CREATE INDEX occurrence_by_fingerprint ON occurrence (namespace, fingerprint, time_ns);
+        CREATE INDEX occurrence_by_time ON occurrence (time_ns);
+        -- Keys are 63-bit hashes: of an observation (trace, span, position; or a log record and its resource), and of a
+        -- trace with each key by which two observations of one raise know each other.
+        CREATE TABLE observation (key INTEGER PRIMARY KEY, occurrence_id INTEGER NOT NULL);
+        CREATE INDEX observation_by_occurrence ON observation (occurrence_id);
+        CREATE TABLE raise (key INTEGER PRIMARY KEY, occurrence_id INTEGER NOT NULL);
+        CREATE INDEX raise_by_occurrence ON raise (occurrence_id);
+
+        -- Kept when occurrences have been dropped for their age: counts stay exact.
+        CREATE TABLE failure (
+            namespace TEXT NOT NULL, fingerprint TEXT NOT NULL, environment_id INTEGER NOT NULL,
+            weight REAL NOT NULL, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
+            PRIMARY KEY (namespace, fingerprint, environment_id)
+        ) WITHOUT ROWID;
+        CREATE INDEX failure_by_environment ON failure (environment_id);
+
+        CREATE TABLE suggestion (
+            id TEXT PRIMARY KEY, cluster_id TEXT NOT NULL REFERENCES cluster (id),
+            rank INTEGER NOT NULL, tier TEXT NOT NULL, body TEXT NOT NULL,
+            created_ns INTEGER NOT NULL, withdrawn_ns INTEGER
+        ) WITHOUT ROWID;
+        CREATE INDEX suggestion_by_cluster ON suggestion (cluster_id, rank);
+        CREATE TABLE silence (
+            cluster_id TEXT PRIMARY KEY REFERENCES cluster (id), reason TEXT NOT NULL, text TEXT NOT NULL
+        ) WITHOUT ROWID;
+
+        -- Findings leave from here, written with the state that they report.
+        CREATE TABLE outbox (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, finding_id TEXT NOT NULL UNIQUE,
+            record BLOB NOT NULL, sent_ns INTEGER, refused TEXT
+        );
+        CREATE INDEX outbox_waiting ON outbox (id) WHERE sent_ns IS NULL;
+        """,
+    ),
+)
+
+
+def migrate(db: Database) -> None:
+    """Bring a store to the newest schema. Raises RuntimeError for a store written by a newer otel-insights."""
+    db.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) WITHOUT ROWID")
+    done = [row["name"] for row in db.query("SELECT name FROM migration ORDER BY name")]
+    known = [name for name, _ in MIGRATIONS]
+    if done != known[: len(done)]:
+        raise RuntimeError(f"the store was written by another version: it holds the migrations {done}, known: {known}")
+    for name, script in MIGRATIONS[len(done) :]:
+        db.conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nINSERT INTO migration VALUES ('{name}');\nCOMMIT;")
