@@ -8,22 +8,9 @@ from dataclasses import dataclass
 
 from sqlite_utils import Database
 
+from otel_insights.analysis.grouping import NewCluster, Signature
 from otel_insights.store import outbox
 from otel_insights.store.outbox import Finding
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What clustering needs of one fingerprint."""
-
-    fingerprint: str
-    exception_type: str
-    root_type: str
-    title: str
-    text: str
-    packages: tuple[str, ...]
-    occurrences: float
-    cluster_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +21,6 @@ class Membership:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class NewCluster:
-    """A cluster that has just come into being."""
-
-    id: str
-    title: str
-    exception_type: str
-
-
 def namespaces(db: Database) -> list[str]:
     """Tell the namespaces in which something has failed."""
     return [row[0] for row in db.execute("SELECT DISTINCT namespace FROM fingerprint ORDER BY namespace")]
@@ -51,11 +29,11 @@ def namespaces(db: Database) -> list[str]:
 def signatures(db: Database, namespace: str) -> list[Signature]:
     """Read what is clustered: all fingerprints of a namespace that an occurrence still stands for."""
     rows = db.execute(
-        "SELECT id, exception_type, root_type, title, signature, packages, occurrences, cluster_id FROM fingerprint"
+        "SELECT id, exception_type, title, signature, occurrences, cluster_id FROM fingerprint"
         " WHERE namespace = ? AND occurrences > 0 ORDER BY id",
         [namespace],
     )
-    return [Signature(*row[:5], tuple(json.loads(row[5])), row[6], row[7]) for row in rows]
+    return [Signature(*row) for row in rows]
 
 
 def memberships(db: Database) -> dict[tuple[str, str], Membership]:
@@ -172,6 +150,33 @@ def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One raise to show, and whose it was."""
+
+    service: str
+    trace_id: bytes
+    span_id: bytes
+    time_ns: int
+
+
+def exemplar(db: Database, namespace: str, fingerprint: str) -> Exemplar:
+    """Find the latest raise of a fingerprint; without ids once all of them are past their time."""
+    row = db.execute(
+        "SELECT service, trace_id, span_id, time_ns FROM occurrence JOIN environment ON environment.id = environment_id"
+        " WHERE occurrence.namespace = ? AND fingerprint = ? ORDER BY time_ns DESC LIMIT 1",
+        [namespace, fingerprint],
+    ).fetchone()
+    if row:
+        return Exemplar(*row)
+    row = db.execute(
+        "SELECT service, failure.last_seen_ns FROM failure JOIN environment ON environment.id = environment_id"
+        " WHERE failure.namespace = ? AND fingerprint = ? LIMIT 1",
+        [namespace, fingerprint],
+    ).fetchone()
+    return Exemplar(row[0], b"", b"", row[1])
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """Occurrences of a cluster in a service since the store began."""
 
@@ -194,3 +199,13 @@ def counts(db: Database) -> list[Count]:
             " ORDER BY cluster.id, environment.service"
         )
     ]
+
+
+def sizes(db: Database) -> dict[str, int]:
+    """Count the fingerprints of each cluster."""
+    return dict(
+        db.execute(
+            "SELECT cluster_id, count(*) FROM fingerprint WHERE cluster_id IS NOT NULL AND occurrences > 0"
+            " GROUP BY cluster_id ORDER BY cluster_id"
+        ).fetchall()
+    )

@@ -234,7 +234,10 @@ def _save(db: Database, batch: _Batch) -> None:
     batch.occurrences, batch.observations, batch.keys, batch.failures = [], [], [], {}
 
 
-def forget_before(db: Database, time_ns: int, most: int = 10_000) -> int:
+MOST_FORGOTTEN = 10_000
+
+
+def forget_before(db: Database, time_ns: int, most: int = MOST_FORGOTTEN) -> int:
     """Drop the oldest occurrences and their keys, at most so many; counts and examples stay. Returns how many went."""
     old = [
         row[0]

@@ -122,3 +122,10 @@ def save(
     if silence:
         db.execute("INSERT INTO silence VALUES (?, ?, ?)", [question.cluster_id, *silence])
     outbox.put(db, findings)
+
+
+def by_tier(db: Database) -> dict[str, int]:
+    """Count the suggestions that hold."""
+    return dict(
+        db.execute("SELECT tier, count(*) FROM suggestion WHERE withdrawn_ns IS NULL GROUP BY tier").fetchall()
+    )

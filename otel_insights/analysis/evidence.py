@@ -1,0 +1,33 @@
+"""Evidence as it travels to the worker: configurations as text, read where the time is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from otel_insights.analysis.explain import explain
+from otel_insights.analysis.explanation import Environment, Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One environment; `configuration` is a JSON object of text values."""
+
+    id: int
+    service: str
+    configuration: str
+    exposure: float
+    failures: float
+
+
+def explain_evidence(evidence: Sequence[Evidence], packages: Sequence[str]) -> Explanation:
+    """Explain a cluster by the configurations of all environments of its namespace (see `explain`)."""
+    read: dict[str, Mapping[str, str]] = {}
+    environments = []
+    for one in evidence:
+        configuration = read.get(one.configuration)
+        if configuration is None:
+            configuration = read[one.configuration] = json.loads(one.configuration)
+        environments.append(Environment(one.id, one.service, configuration, one.exposure, one.failures))
+    return explain(environments, packages=packages)

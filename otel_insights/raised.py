@@ -1,0 +1,133 @@
+"""Exceptions in OTLP: where they stand in a payload, and how they are stamped.
+
+Two forms (semantic conventions, exceptions on spans and in logs): span events named `exception`, and log records with
+`exception.*` attributes, whatever their event name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from otel_insights import environment, semconv
+from otel_insights.environment import Sender
+from otel_insights.payload import EVENT_NAMED_EXCEPTION, EXCEPTION_ATTRIBUTE, Item, Payload, Scalar, attribute
+from otel_insights.store.occurrences import key_of
+
+_EXCEPTION = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An exception in a payload."""
+
+    item: Item
+    carrier: Span | LogRecord
+    event: Span.Event | None
+    """The span's event; None for a log record."""
+    sender: Sender
+    key: int
+    """The record's identity: the same record sent again has the same."""
+    type: str
+    message: str
+    stacktrace: str
+    trace_id: bytes
+    span_id: bytes
+    time_ns: int
+    weight: float
+
+
+def find_in_spans(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
+    """Find exception events, but in spans of ours; and count the spans that may hold one and do not parse."""
+    found: list[Found] = []
+    unread = 0
+    for item in payload.search(EVENT_NAMED_EXCEPTION):
+        sender = environment.read(item.resource)
+        try:
+            span = Span.FromString(item.data)
+        except DecodeError:
+            unread += 1
+            continue
+        if sender is None:
+            unread += 1
+        elif sender.key.instance != our_instance:
+            found += _in_span(item, span, sender)
+    return found, unread
+
+
+def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
+    for position, event in enumerate(span.events):
+        if event.name != semconv.EXCEPTION_EVENT:
+            continue
+        type_, message, stacktrace, _ = _read(event.attributes)
+        if any(span.trace_id):
+            key = key_of(span.trace_id, span.span_id, position.to_bytes(4, "little"))
+        else:
+            key = key_of(item.resource, item.data, position.to_bytes(4, "little"))
+        yield Found(
+            item, span, event, sender, key, type_, message, stacktrace, _id(span.trace_id), _id(span.span_id),
+            event.time_unix_nano or span.end_time_unix_nano, 1.0,
+        )  # fmt: skip
+
+
+def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
+    """Find log records that carry an exception, likewise."""
+    found: list[Found] = []
+    unread = 0
+    for item in payload.search(EXCEPTION_ATTRIBUTE):
+        sender = environment.read(item.resource)
+        try:
+            record = LogRecord.FromString(item.data)
+        except DecodeError:
+            unread += 1
+            continue
+        type_, message, stacktrace, weight = _read(record.attributes)
+        if not (type_ or message or stacktrace):
+            continue
+        if sender is None:
+            unread += 1
+        elif sender.key.instance != our_instance:
+            found.append(
+                Found(
+                    item, record, None, sender, key_of(item.resource, item.data), type_, message, stacktrace,
+                    _id(record.trace_id), _id(record.span_id), record.time_unix_nano or record.observed_time_unix_nano,
+                    weight,
+                )  # fmt: skip
+            )
+    return found, unread
+
+
+def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
+    values = {"": "", **{one.key: one.value.string_value for one in attributes if one.key in _EXCEPTION}}
+    weight = next((one.value.int_value for one in attributes if one.key == semconv.LOG_COUNT), 1)
+    type_, message, stacktrace = (values.get(key, "") for key in _EXCEPTION)
+    return type_, message, stacktrace, float(max(weight, 1))
+
+
+def _id(id_: bytes) -> bytes:
+    """Take an id of zeros for none, as the protocol does."""
+    return id_ if any(id_) else b""
+
+
+def stamp(payload: Payload, stamps: Sequence[tuple[Found, Mapping[str, Scalar]]]) -> None:
+    """Put attributes on exceptions: on the event and its span, or on the log record. Nothing else is touched."""
+    edited: dict[Item, Span | LogRecord] = {}
+    for found, attributes in stamps:
+        if found.event is not None:
+            _set(found.event.attributes, attributes)
+        _set(found.carrier.attributes, attributes)
+        edited[found.item] = found.carrier
+    payload.replace((item, carrier.SerializeToString()) for item, carrier in edited.items())
+
+
+def _set(attributes: object, values: Mapping[str, Scalar]) -> None:
+    """Set attributes, over what an earlier pass or another otel-insights has set."""
+    for index in reversed(range(len(attributes))):  # type: ignore[arg-type]
+        if attributes[index].key in values:  # type: ignore[index]
+            del attributes[index]  # type: ignore[attr-defined]
+    attributes.extend(attribute(key, value) for key, value in values.items())  # type: ignore[attr-defined]

@@ -1,0 +1,102 @@
+"""Every attribute, event and metric name that we emit or look for, with unit and meaning.
+
+Names of our own stand under `otel_insights`; everything else is OpenTelemetry's (semantic conventions 1.37).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+SCOPE: Final = "otel_insights"
+"""Our instrumentation scope; with `service.instance.id` it marks telemetry of our own."""
+SERVICE_NAME_OF_OURS: Final = "otel-insights"
+
+# OpenTelemetry's
+SERVICE_NAMESPACE: Final = "service.namespace"
+SERVICE_NAME: Final = "service.name"
+SERVICE_INSTANCE_ID: Final = "service.instance.id"
+SERVICE_VERSION: Final = "service.version"
+HOST_NAME: Final = "host.name"
+PROCESS_PID: Final = "process.pid"
+EXCEPTION_EVENT: Final = "exception"
+EXCEPTION_TYPE: Final = "exception.type"
+EXCEPTION_MESSAGE: Final = "exception.message"
+EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
+PACKAGE_INFO_EVENT: Final = "package.info"
+PACKAGE_NAME: Final = "package.name"
+PACKAGE_VERSION: Final = "package.version"
+LOG_COUNT: Final = "log_count"
+"""How many equal records one stands for, as the Collector's log_dedup processor writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name that we emit."""
+
+    name: str
+    kind: str
+    """attribute, event or metric."""
+    unit: str
+    meaning: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+FINGERPRINT: Final = "otel_insights.exception.fingerprint"
+CLUSTER_ID: Final = "otel_insights.exception.cluster.id"
+CLUSTER_PROBABILITY: Final = "otel_insights.exception.cluster.probability"
+CLUSTER_TITLE: Final = "otel_insights.cluster.title"
+CLUSTER_SURVIVOR: Final = "otel_insights.cluster.merged_into"
+SUBJECT_NAMESPACE: Final = "otel_insights.subject.service.namespace"
+SUBJECT_NAME: Final = "otel_insights.subject.service.name"
+FINDING_ID: Final = "otel_insights.finding.id"
+SUGGESTION_ID: Final = "otel_insights.suggestion.id"
+SUGGESTION_TIER: Final = "otel_insights.suggestion.tier"
+SUGGESTION_CONDITIONS: Final = "otel_insights.suggestion.conditions"
+SUGGESTION_FAILING: Final = "otel_insights.suggestion.failing"
+SUGGESTION_HEALTHY: Final = "otel_insights.suggestion.healthy"
+SUGGESTION_RISK_RATIO: Final = "otel_insights.suggestion.risk_ratio"
+SUGGESTION_P_VALUE: Final = "otel_insights.suggestion.p_value"
+SUGGESTION_REMEDY: Final = "otel_insights.suggestion.remedy"
+
+CLUSTER_CREATED: Final = "otel_insights.cluster.created"
+CLUSTER_MERGED: Final = "otel_insights.cluster.merged"
+SUGGESTION_CREATED: Final = "otel_insights.suggestion.created"
+SUGGESTION_WITHDRAWN: Final = "otel_insights.suggestion.withdrawn"
+
+OCCURRENCES: Final = "otel_insights.exception.occurrences"
+CLUSTER_COUNT: Final = "otel_insights.cluster.count"
+CLUSTER_SIZE: Final = "otel_insights.cluster.size"
+CLUSTERING_DURATION: Final = "otel_insights.clustering.duration"
+SUGGESTIONS: Final = "otel_insights.suggestions"
+
+EMITTED: Final = (
+    Name(FINGERPRINT, "attribute", "", "Hash of the exception's normalised chain: the same fault has the same one"),
+    Name(CLUSTER_ID, "attribute", "", "The cluster of exceptions; an id never changes its meaning"),
+    Name(CLUSTER_PROBABILITY, "attribute", "1", "How sure the clustering is of the membership, 0 to 1"),
+    Name(CLUSTER_TITLE, "attribute", "", "What a person reads: the type and the message without its values"),
+    Name(CLUSTER_SURVIVOR, "attribute", "", "On a merge: the cluster whose id goes on"),
+    Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
+    Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),
+    Name(FINDING_ID, "attribute", "", "The same at every repeat of a finding"),
+    Name(SUGGESTION_ID, "attribute", "", "The suggestion"),
+    Name(SUGGESTION_TIER, "attribute", "", "`established` (family-wise error at most 5 %) or `lead` (unproven)"),
+    Name(SUGGESTION_CONDITIONS, "attribute", "", "The conditions, joined by AND, as `key op value`"),
+    Name(SUGGESTION_FAILING, "attribute", "{environment}", "Failing environments that meet the conditions, and all"),
+    Name(SUGGESTION_HEALTHY, "attribute", "{environment}", "Healthy environments that meet the conditions, and all"),
+    Name(SUGGESTION_RISK_RATIO, "attribute", "1", "How many times the risk under the conditions is the one without"),
+    Name(SUGGESTION_P_VALUE, "attribute", "1", "Family-wise, over all conditions tried for the cluster"),
+    Name(SUGGESTION_REMEDY, "attribute", "", "The one changed value with which environments were seen healthy"),
+    Name(CLUSTER_CREATED, "event", "", "A cluster came into being"),
+    Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
+    Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
+    Name(SUGGESTION_WITHDRAWN, "event", "", "New evidence no longer supports a suggestion"),
+    Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
+    Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
+    Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),
+    Name(CLUSTERING_DURATION, "metric", "s", "How long the last clustering took (gauge)"),
+    Name(SUGGESTIONS, "metric", "{suggestion}", "Suggestions that hold, by tier (gauge)"),
+)
+"""The catalogue: docs/names.md is checked against it."""

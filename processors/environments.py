@@ -1,0 +1,137 @@
+"""environments: remembers who sends, with which configuration and packages, and how much work was done there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from pydantic import Field
+
+from otel_insights import environment, semconv
+from otel_insights.analysis.conditions import normalise_package
+from otel_insights.component import Accepted, ComponentId, Consume, Factory, Kind, Processor, Settings
+from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
+from otel_insights.store import environments as memory
+from otel_insights.store.environments import Announced, EnvironmentKey
+
+_LOG_COUNT = semconv.LOG_COUNT.encode()
+
+
+class EnvironmentsSettings(Settings):
+    """Which environments are remembered."""
+
+    max_tracked: int = Field(default=50_000, ge=1)
+    """Environments whose last announcement is kept in memory; one beyond that is written again when it speaks."""
+
+
+@dataclass(slots=True)
+class Environments(Processor):
+    """Learns from resources, `package.info` events, and from how much comes."""
+
+    settings: EnvironmentsSettings
+    _told: dict[EnvironmentKey, set[int]] = field(default_factory=dict, init=False)
+    _work: defaultdict[EnvironmentKey, float] = field(default_factory=lambda: defaultdict(float), init=False)
+
+    async def process(self, payload: Payload, forward: Consume) -> Accepted:
+        """Commit what is new about environments, then forward."""
+        if not payload.replay:
+            announced = self._resources(payload)
+            if payload.signal is Signal.LOGS:
+                announced += self._packages(payload)
+            if announced:
+                await self.host.store.write(memory.announce, announced)
+                for told in announced:
+                    self._remember(told)
+        return await forward(payload)
+
+    async def analyse(self) -> None:
+        """Commit the work that was counted since: what a killed process loses of it is some warmth and no finding."""
+        if self._work:
+            work, self._work = self._work, defaultdict(float)
+            await self.host.store.write(memory.expose, dict(work), self.host.now_ns())
+        await self.host.store.write(memory.drop_unused_configurations)
+
+    async def stop(self) -> None:
+        """Commit what is counted."""
+        await self.analyse()
+
+    def _resources(self, payload: Payload) -> list[Announced]:
+        """Count the work in a payload, and find the configurations in it that have not been remembered."""
+        counts = payload.signal is not Signal.METRICS
+        new: list[Announced] = []
+        for part in payload.resources():
+            sender = environment.read(part.resource)
+            if sender is None or sender.key.instance == self.host.instance_id:
+                continue
+            if counts:
+                self._work[sender.key] += part.items
+            told = Announced(sender.key, sender.configuration, self.host.now_ns())
+            if not self._is_remembered(told):
+                new.append(told)
+        if payload.signal is Signal.LOGS:
+            self._weigh(payload)
+        return new
+
+    def _weigh(self, payload: Payload) -> None:
+        """Add what records stand for beyond themselves (`log_count`)."""
+        for item in payload.search(_LOG_COUNT):
+            record = _record(item)
+            sender = environment.read(item.resource)
+            if record is None or sender is None:
+                continue
+            for one in record.attributes:
+                if one.key == semconv.LOG_COUNT and one.value.int_value > 1:
+                    self._work[sender.key] += one.value.int_value - 1
+
+    def _packages(self, payload: Payload) -> list[Announced]:
+        """Read `package.info` events; they are announcements, and count for no work."""
+        packages: dict[EnvironmentKey, dict[str, str]] = {}
+        for item in payload.search(PACKAGE_INFO):
+            sender = environment.read(item.resource)
+            record = _record(item)
+            if sender is None or record is None or record.event_name != semconv.PACKAGE_INFO_EVENT:
+                continue
+            values = environment.text_of(record.attributes)
+            name, version = values.get(semconv.PACKAGE_NAME), values.get(semconv.PACKAGE_VERSION, "")
+            if name:
+                packages.setdefault(sender.key, {})[f"package.{normalise_package(name)}"] = version
+                self._work[sender.key] -= 1
+        now = self.host.now_ns()
+        announced = [Announced(key, values, now) for key, values in packages.items()]
+        return [told for told in announced if not self._is_remembered(told)]
+
+    def _is_remembered(self, told: Announced) -> bool:
+        return _digest(told.configuration) in self._told.get(told.key, ())
+
+    def _remember(self, told: Announced) -> None:
+        """Note an announcement that is committed; the least recently new environment makes room."""
+        known = self._told.pop(told.key, set())
+        if len(known) >= _MOST_ANNOUNCEMENTS:
+            known.clear()
+        known.add(_digest(told.configuration))
+        self._told[told.key] = known
+        if len(self._told) > self.settings.max_tracked:
+            del self._told[next(iter(self._told))]
+
+
+_MOST_ANNOUNCEMENTS = 16
+"""Different announcements of one environment that are told apart: resources of its SDKs, and package lists in parts."""
+
+
+def _digest(configuration: Mapping[str, str]) -> int:
+    return hash(frozenset(configuration.items()))
+
+
+def _record(item: Item) -> LogRecord | None:
+    try:
+        return LogRecord.FromString(item.data)
+    except DecodeError:
+        return None
+
+
+FACTORY = Factory(
+    Kind.PROCESSOR, "environments", EnvironmentsSettings, Environments, frozenset({"traces", "logs", "metrics"})
+)
