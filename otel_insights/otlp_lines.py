@@ -29,7 +29,7 @@ LARGEST_REQUEST: Final = 64 << 20
 LARGEST_LINE: Final = 4 * LARGEST_REQUEST
 """In bytes: JSON is that much longer at worst, in ordinary telemetry."""
 
-_BROKEN_GZIP: Final[tuple[type[Exception], ...]] = (
+_BROKEN_GZIP: Final[tuple[type[Exception], ...]] = (  # type: ignore[assignment]  # the stubs take classes for instances
     EOFError,
     zlib.error,
     isal_zlib.error,
