@@ -45,12 +45,8 @@ class Place(NamedTuple):
     """The serialised InstrumentationScope, b"" if absent."""
 
 
-class Field(NamedTuple):
-    """One field of a message: its number, its wire type, and where it lies."""
-
-    number: int
-    wire_type: int
-    extent: Extent
+Field: TypeAlias = tuple[int, int, Extent]
+"""One field of a message: its number, its wire type, and where it lies."""
 
 
 def varint(value: int) -> bytes:
@@ -81,26 +77,10 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
     while at < end:
         start = at
         tag, at = _varint_at(data, at, end, 32)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
+        if tag >> 3 == 0:
             raise BadData(f"field number 0 at byte {start}")
-        body = at
-        if wire_type == LENGTH:
-            size, body = _varint_at(data, at, end, 31)
-            at = body + size
-        elif wire_type == VARINT:
-            _, at = _varint_at(data, at, end, 64)
-        elif wire_type == FIXED64:
-            at += 8
-        elif wire_type == FIXED32:
-            at += 4
-        elif wire_type == GROUP:
-            at = _group_end(data, at, end, number)
-        else:
-            raise BadData(f"wire type {wire_type} at byte {start}")
-        if at > end:
-            raise BadData(f"the field at byte {start} ends {at - end} bytes after what holds it")
-        yield Field(number, wire_type, (start, body, at))
+        body, at = _value_at(data, at, end, tag)
+        yield tag >> 3, tag & 7, (start, body, at)
 
 
 def places(data: bytes) -> Iterator[Place]:
@@ -161,7 +141,7 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
                 body += 1
                 at += 1 + ((data[start + 2] - 1) << 7)
             if at > end:
-                raise BadData(f"the item at byte {start} ends {at - end} bytes after what holds it")
+                raise _overlong(start, at - end)
         else:
             number, wire_type, (_, body, at) = next(fields(data, at, end))
             if (number, wire_type) != (2, LENGTH):
@@ -225,9 +205,23 @@ def _patched(data: bytes, patches: Iterable[tuple[int, int, bytes]]) -> bytes:
 
 def _submessages(data: bytes, at: int, end: int, number: int) -> Iterator[Extent]:
     """Find the occurrences of one length-delimited field; under another wire type the number is an unknown field."""
-    for found, wire_type, extent in fields(data, at, end):
-        if found == number and wire_type == LENGTH:
-            yield extent
+    tag = number << 3 | LENGTH
+    while at < end:
+        start = at
+        if data[at] == tag and at + 3 < end and (data[at + 1] < 128 or data[at + 2] < 128):  # noqa: PLR2004
+            body = at + 2
+            at = body + data[at + 1]
+            if data[start + 1] >= 128:  # noqa: PLR2004
+                body += 1
+                at += 1 + ((data[start + 2] - 1) << 7)
+            if at > end:
+                raise _overlong(start, at - end)
+            yield start, body, at
+        else:
+            found, wire_type, extent = next(fields(data, at, end))
+            at = extent[2]
+            if found == number and wire_type == LENGTH:
+                yield extent
 
 
 def _merged(data: bytes, holder: Extent, number: int) -> bytes:
@@ -249,20 +243,45 @@ def _varint_at(data: bytes, at: int, end: int, bits: int) -> tuple[int, int]:
     raise BadData(f"the varint at byte {at} does not end")
 
 
+def _value_at(data: bytes, at: int, end: int, tag: int) -> tuple[int, int]:
+    """Tell the offsets of the content and of the end of the field whose tag ends at `at`."""
+    wire_type = tag & 7
+    body = at
+    if wire_type == LENGTH:
+        size, body = _varint_at(data, at, end, 31)
+        at = body + size
+    elif wire_type == VARINT:
+        _, at = _varint_at(data, at, end, 64)
+    elif wire_type == FIXED64:
+        at += 8
+    elif wire_type == FIXED32:
+        at += 4
+    elif wire_type == GROUP:
+        at = _group_end(data, at, end, tag >> 3)
+    else:
+        raise BadData(f"wire type {wire_type} before byte {at}")
+    if at > end:
+        raise _overlong(body, at - end)
+    return body, at
+
+
 def _group_end(data: bytes, at: int, end: int, number: int) -> int:
-    """Tell the offset after a group (deprecated, but legal as an unknown field) whose content begins at `at`."""
+    """Tell the offset after a group (deprecated, but legal as an unknown field) whose content begins at `at`.
+
+    Like protobuf's parser, it minds no field number 0 within.
+    """
     open_groups = [number]
     while open_groups:
-        tag, after = _varint_at(data, at, end, 32)
-        if tag & 7 == GROUP_END:
-            if tag >> 3 != open_groups.pop():
-                raise BadData(f"a group ends at byte {at} that is not open")
-            at = after
-        elif tag & 7 == GROUP:
-            if tag >> 3 == 0:
-                raise BadData(f"field number 0 at byte {at}")
+        start = at
+        tag, at = _varint_at(data, at, end, 32)
+        if tag & 7 == GROUP:
             open_groups.append(tag >> 3)
-            at = after
-        else:
-            at = next(fields(data, at, end)).extent[2]
+        elif tag & 7 != GROUP_END:
+            _, at = _value_at(data, at, end, tag)
+        elif tag >> 3 != open_groups.pop():
+            raise BadData(f"a group ends at byte {start} that is not open")
     return at
+
+
+def _overlong(start: int, excess: int) -> BadData:
+    return BadData(f"the field at byte {start} ends {excess} bytes after what holds it")

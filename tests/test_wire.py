@@ -11,7 +11,7 @@ from otel_insights import outline, wire
 from otel_insights.errors import BadData
 from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited, fields, places, places_holding, splice, varint
 
-# --- requests as other encoders may write them: unknown fields, groups, long varints, fields in any order and number -----
+# --- requests as other encoders may write them: unknown fields, groups, long varints, any order, repetitions
 
 
 def stretched(value, more):
@@ -142,17 +142,17 @@ def test_a_search_in_damaged_bytes_finds_true_items_or_refuses(data, needle):
 def skeleton(data):
     """Everything but the items and the headers that enclose them, in order."""
     kept = []
-    for outer in fields(data, 0, len(data)):
-        if (outer.number, outer.wire_type) != (1, wire.LENGTH):
-            kept.append(data[outer.extent[0] : outer.extent[2]])
-            continue
-        for inner in fields(data, *outer.extent[1:]):
-            if (inner.number, inner.wire_type) != (2, wire.LENGTH):
-                kept.append(data[inner.extent[0] : inner.extent[2]])
-                continue
-            for item in fields(data, *inner.extent[1:]):
-                is_item = (item.number, item.wire_type) == (2, wire.LENGTH)
-                kept.append(b"item" if is_item else data[item.extent[0] : item.extent[2]])
+
+    def descend(at, end, numbers):
+        for number, wire_type, (start, body, after) in fields(data, at, end):
+            if (number, wire_type) != (numbers[0], wire.LENGTH):
+                kept.append(data[start:after])
+            elif numbers[1:]:
+                descend(body, after, numbers[1:])
+            else:
+                kept.append(b"item")
+
+    descend(0, len(data), (1, 2, 2))
     return kept
 
 
