@@ -79,7 +79,7 @@ class Exceptions(Processor):
             )  # fmt: skip
             for one in found
         ]
-        return await self.host.store.write(occurrences.record, observed)
+        return await self.host.store.write(occurrences.record, observed, self.host.now_ns())
 
     def _stamps(self, found: Found, id_: str) -> Mapping[str, Scalar]:
         namespace = found.sender.key.namespace

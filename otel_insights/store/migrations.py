@@ -46,10 +46,11 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             id INTEGER PRIMARY KEY,
             namespace TEXT NOT NULL, fingerprint TEXT NOT NULL, environment_id INTEGER NOT NULL,
             weight REAL NOT NULL, time_ns INTEGER NOT NULL, complete INTEGER NOT NULL,
-            trace_id BLOB NOT NULL, span_id BLOB NOT NULL
+            trace_id BLOB NOT NULL, span_id BLOB NOT NULL,
+            recorded_ns INTEGER NOT NULL
         );
         CREATE INDEX occurrence_by_fingerprint ON occurrence (namespace, fingerprint, time_ns);
-        CREATE INDEX occurrence_by_time ON occurrence (time_ns);
+        CREATE INDEX occurrence_by_arrival ON occurrence (recorded_ns);
         -- Keys are 63-bit hashes: of an observation (trace, span, position; or a log record and its resource), and of a
         -- trace with each key by which two observations of one raise know each other.
         CREATE TABLE observation (key INTEGER PRIMARY KEY, occurrence_id INTEGER NOT NULL);

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from sqlite_utils import Database
 
 from otel_insights.analysis.fingerprint import Fingerprint
+from otel_insights.analysis.occurrences import kept_keys, sought_keys
 from otel_insights.store.environments import EnvironmentKey, identify
 
 _LONGEST_EXAMPLE = 16 * 1024
@@ -73,35 +74,46 @@ class _Batch:
     failures: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
 
 
-def record(db: Database, observed: Sequence[Observation]) -> list[str]:
+def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[str]:
     """Remember observations, and tell for each the fingerprint of its raise.
 
     That is the observation's own, unless its stack was cut and another record of the same raise has it whole. Counting
-    is idempotent: what was recorded before adds nothing.
+    is idempotent: what was recorded before adds nothing. `now_ns` is the time of arrival, which retention goes by.
     """
     raise_keys = [_raise_keys(one) for one in observed]
     batch = _lookup(db, observed, raise_keys)
-    numbers = identify(db, (one.environment for one in observed), observed[0].time_ns) if observed else {}
+    numbers = identify(db, (one.environment for one in observed), now_ns)
     _remember_fingerprints(db, observed)
     found = [
-        _place(db, batch, one, keys, numbers[one.environment]) for one, keys in zip(observed, raise_keys, strict=True)
+        _place(db, batch, one, keys, numbers[one.environment], now_ns) for one, keys in zip(observed, raise_keys, strict=True)
     ]
-    _save(db, batch)
+    _save(db, batch, now_ns)
     return [raised.fingerprint for raised in found]
 
 
-def _raise_keys(one: Observation) -> tuple[int, ...]:
-    """Name the raise within its trace; without a trace there is nothing to share."""
+@dataclass(frozen=True, slots=True)
+class _RaiseKeys:
+    """Where an observation's raise may be known already, and where it is to be known; nowhere without a trace."""
+
+    sought: tuple[int, ...]
+    kept: tuple[int, ...]
+
+
+def _raise_keys(one: Observation) -> _RaiseKeys:
     if not one.trace_id:
-        return ()
-    return tuple(key_of(one.trace_id, key.encode()) for key in one.fingerprint.raise_keys)
+        return _RaiseKeys((), ())
+    keys, complete = one.fingerprint.raise_keys, one.fingerprint.complete
+    return _RaiseKeys(
+        tuple(key_of(one.trace_id, key.encode()) for key in sought_keys(keys, complete=complete)),
+        tuple(key_of(one.trace_id, key.encode()) for key in kept_keys(keys, complete=complete)),
+    )
 
 
-def _lookup(db: Database, observed: Sequence[Observation], raise_keys: Sequence[tuple[int, ...]]) -> _Batch:
+def _lookup(db: Database, observed: Sequence[Observation], raise_keys: Sequence[_RaiseKeys]) -> _Batch:
     next_id = db.execute("SELECT coalesce(max(id), 0) + 1 FROM occurrence").fetchone()[0]
     batch = _Batch(next_id)
     batch.of_observation = _pairs(db, "observation", (one.key for one in observed))
-    batch.of_key = _pairs(db, "raise", itertools.chain.from_iterable(raise_keys))
+    batch.of_key = _pairs(db, "raise", itertools.chain.from_iterable(keys.sought for keys in raise_keys))
     wanted = {*batch.of_observation.values(), *batch.of_key.values()}
     rows = db.execute(
         "SELECT id, namespace, fingerprint, environment_id, weight, complete FROM occurrence"
@@ -120,20 +132,22 @@ def _pairs(db: Database, table: str, keys: Iterable[int]) -> dict[int, int]:
     return dict(db.execute(sql, [json.dumps(list(keys))]).fetchall())
 
 
-def _place(db: Database, batch: _Batch, one: Observation, keys: tuple[int, ...], environment_id: int) -> _Raise:
+def _place(
+    db: Database, batch: _Batch, one: Observation, keys: _RaiseKeys, environment_id: int, now_ns: int
+) -> _Raise:
     """Find the raise that an observation tells of, or begin one."""
     known = batch.of_observation.get(one.key)
     if known is not None and known in batch.raises:
         return batch.raises[known]
-    of_trace = next((batch.of_key[key] for key in keys if key in batch.of_key), None)
+    of_trace = next((batch.of_key[key] for key in keys.sought if key in batch.of_key), None)
     raised = batch.raises.get(of_trace) if of_trace is not None else None
     if raised is None:
         raised = _begin(batch, one, environment_id)
     elif one.fingerprint.complete and not raised.complete:
-        _complete(db, batch, raised, one.fingerprint)
+        _complete(db, batch, raised, one.fingerprint, now_ns)
     batch.of_observation[one.key] = raised.id
     batch.observations.append((one.key, raised.id))
-    for key in keys:
+    for key in keys.kept:
         if key not in batch.of_key:
             batch.of_key[key] = raised.id
             batch.keys.append((key, raised.id))
@@ -177,9 +191,9 @@ def _count(batch: _Batch, raised: _Raise, time_ns: int, weight: float) -> None:
     sums[2] = max(sums[2], time_ns)
 
 
-def _complete(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) -> None:
+def _complete(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint, now_ns: int) -> None:
     """Move a raise that only a cut stack told of so far to the fingerprint of its whole one."""
-    _save(db, batch)  # the raise may be in this very batch
+    _save(db, batch, now_ns)  # the raise may be in this very batch
     row = db.execute("SELECT time_ns FROM occurrence WHERE id = ?", [raised.id]).fetchone()
     _count(batch, raised, row[0], -raised.weight)
     raised.fingerprint, raised.complete = whole.id, True
@@ -216,8 +230,10 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
     )
 
 
-def _save(db: Database, batch: _Batch) -> None:
-    db.conn.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.occurrences)
+def _save(db: Database, batch: _Batch, now_ns: int) -> None:
+    db.conn.executemany(
+        "INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [(*row, now_ns) for row in batch.occurrences]
+    )
     db.conn.executemany("INSERT INTO observation VALUES (?, ?)", batch.observations)
     db.conn.executemany("INSERT OR REPLACE INTO raise VALUES (?, ?)", batch.keys)
     db.conn.executemany(
@@ -237,11 +253,16 @@ def _save(db: Database, batch: _Batch) -> None:
 MOST_FORGOTTEN = 10_000
 
 
-def forget_before(db: Database, time_ns: int, most: int = MOST_FORGOTTEN) -> int:
-    """Drop the oldest occurrences and their keys, at most so many; counts and examples stay. Returns how many went."""
+def forget_before(db: Database, recorded_ns: int, most: int = MOST_FORGOTTEN) -> int:
+    """Drop occurrences that arrived before a time, with their keys, at most so many; counts and examples stay.
+
+    Returns how many went. From then on a repeat of their telemetry would count again.
+    """
     old = [
         row[0]
-        for row in db.execute("SELECT id FROM occurrence WHERE time_ns < ? ORDER BY time_ns LIMIT ?", [time_ns, most])
+        for row in db.execute(
+            "SELECT id FROM occurrence WHERE recorded_ns < ? ORDER BY recorded_ns LIMIT ?", [recorded_ns, most]
+        )
     ]
     numbers = json.dumps(old)
     for table in ("observation", "raise"):

@@ -1,0 +1,135 @@
+"""What the API answers, as types: they check the answers and make the OpenAPI document."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Shape(BaseModel):
+    """A JSON object of the API."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Heartbeat(Shape):
+    """That somebody is there."""
+
+    service: str = Field(examples=["otel-insights"])
+    version: str = Field(examples=["0.1.0"])
+    status: str = Field(examples=["ok"])
+
+
+class Healthz(Shape):
+    """That the service is up, and which one it is."""
+
+    status: str = Field(examples=["ok"])
+    version: str = Field(examples=["0.1.0"])
+    instance_id: str = Field(description="`service.instance.id` of our own telemetry")
+
+
+class Stats(Shape):
+    """Counts since the service started, but for the storage."""
+
+    events_recorded: int = Field(description="Spans and log records accepted")
+    metrics_recorded: int = Field(description="Metric points accepted")
+    data_retention_days: float
+    storage_usage_percentage: float = Field(description="The store's size, as a share of it and the free disk")
+
+
+class Health(Shape):
+    """The service's health, under the names that its users' monitoring knows."""
+
+    status: str = Field(examples=["healthy"])
+    version: str
+    uptime_seconds: float
+    stats: Stats
+
+
+class Condition(Shape):
+    """A condition on a configuration; the conditions of a suggestion are joined by AND."""
+
+    key: str = Field(examples=["package.pandas"])
+    op: str = Field(examples=["<"])
+    value: str = Field(examples=["2.2.2"])
+
+
+class Remedy(Condition):
+    """One changed value with which environments were seen healthy."""
+
+    healthy_environments: int = Field(examples=[9])
+
+
+class Suggestion(Shape):
+    """A configuration that failing environments share and healthy ones do not."""
+
+    id: str
+    cluster_id: str
+    namespace: str
+    rank: int
+    tier: str = Field(description="`established`: family-wise error at most 5 %; `lead`: unproven")
+    conditions: list[Condition]
+    aliases: list[list[Condition]]
+    failing: tuple[int, int] = Field(description="Failing environments that meet the conditions, and all", examples=[[17, 17]])
+    healthy: tuple[int, int] = Field(description="Likewise for healthy ones", examples=[[0, 212]])
+    risk_ratio: float
+    p_value: float
+    text: str
+    remedy: Remedy | None
+
+
+class Silence(Shape):
+    """Why nothing established is said of a cluster."""
+
+    reason: str = Field(examples=["not_enough_environments"])
+    text: str
+
+
+class Cluster(Shape):
+    """A group of exceptions that have one cause."""
+
+    id: str
+    namespace: str
+    title: str
+    exception_type: str
+    count: float = Field(description="Occurrences: each raise once, however many records tell of it")
+    environments: int
+    services: list[str]
+    first_seen: str = Field(description="RFC 3339")
+    last_seen: str = Field(description="RFC 3339")
+    fingerprints: list[str]
+    suggestions: list[Suggestion]
+    silence: Silence | None
+
+
+class Example(Shape):
+    """One raise of a cluster, and where it stands in the traces."""
+
+    fingerprint: str
+    exception_type: str
+    message: str
+    stacktrace: str
+    reasons: list[str] = Field(description="Why it has this fingerprint")
+    trace_id: str
+    span_id: str
+    time: str
+
+
+class ClusterInFull(Cluster):
+    """A cluster with examples."""
+
+    examples: list[Example]
+
+
+class ClusterPage(Shape):
+    """Some clusters, and where the next ones begin."""
+
+    items: list[Cluster]
+    next: str | None = Field(description="Give this as `cursor` for the next page; null on the last one")
+
+
+class AnalysisDone(Shape):
+    """That an analysis has been made."""
+
+    status: str = Field(examples=["done"])
+    clusters: int
+

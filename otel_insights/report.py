@@ -1,0 +1,67 @@
+"""REPORT.json: what an analysis found, in one document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from otel_insights.store import Store, clusters, suggestions
+from otel_insights.store.clusters import Cluster
+
+_PAGE = 500
+
+
+def rfc3339(time_ns: int) -> str:
+    """Write a time as RFC 3339 in UTC, to the microsecond.
+
+    >>> rfc3339(1_700_000_000_000_000_000)
+    '2023-11-14T22:13:20.000000Z'
+    """
+    return datetime.fromtimestamp(time_ns / 1e9, tz=timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def cluster_row(cluster: Cluster) -> dict[str, Any]:
+    """Write a cluster as the report and the API show it."""
+    count = cluster.count
+    return {
+        "id": cluster.id,
+        "namespace": cluster.namespace,
+        "title": cluster.title,
+        "exception_type": cluster.exception_type,
+        "count": int(count) if count == int(count) else count,
+        "environments": cluster.environments,
+        "services": list(cluster.services),
+        "first_seen": rfc3339(cluster.first_seen_ns),
+        "last_seen": rfc3339(cluster.last_seen_ns),
+        "fingerprints": list(cluster.fingerprints),
+    }
+
+
+async def all_clusters(store: Store) -> Sequence[Cluster]:
+    """Read every cluster, page by page."""
+    found: list[Cluster] = []
+    while part := await store.read(clusters.page, after=found[-1].id if found else "", limit=_PAGE):
+        found += part
+    return found
+
+
+async def report(store: Store, counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the whole report; `counts` tells what was read."""
+    found = await all_clusters(store)
+    said: list[Mapping[str, object]] = []
+    silences: list[dict[str, str]] = []
+    for cluster in found:
+        said += [one.body for one in await store.read(suggestions.of_cluster, cluster.id)]
+        if silence := await store.read(suggestions.silence_of, cluster.id):
+            silences.append(
+                {"cluster_id": cluster.id, "namespace": cluster.namespace, "reason": silence[0], "text": silence[1]}
+            )
+    return {
+        "clusters": [cluster_row(cluster) for cluster in found],
+        "suggestions": said,
+        "silences": silences,
+        "templates": [],
+        "anomalies": [],
+        "counts": dict(counts),
+    }
