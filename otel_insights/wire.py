@@ -131,17 +131,16 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
     scope = b""
     items: list[Extent] = []
     size = len(needle)
+    headers_end = end - 3
     while at < end:
         start = at
-        # An item whose length fits into one or two bytes: nearly all, and four times faster than the general case.
-        if data[at] == 0x12 and at + 3 < end and (data[at + 1] < 128 or data[at + 2] < 128):  # noqa: PLR2004
+        # First an item whose length takes two bytes, then one: nearly all, and many times faster than the general case.
+        if at < headers_end and data[at] == 0x12 and data[at + 2] < 128 <= data[at + 1]:  # noqa: PLR2004
+            body = at + 3
+            at += data[at + 1] + (data[at + 2] << 7) - 125
+        elif at < headers_end and data[at] == 0x12 and data[at + 1] < 128:  # noqa: PLR2004
             body = at + 2
             at = body + data[at + 1]
-            if data[start + 1] >= 128:  # noqa: PLR2004
-                body += 1
-                at += 1 + ((data[start + 2] - 1) << 7)
-            if at > end:
-                raise _overlong(start, at - end)
         else:
             number, wire_type, (_, body, at) = next(fields(data, at, end))
             if (number, wire_type) != (2, LENGTH):
@@ -154,6 +153,8 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
             if hit + size <= at:
                 items.append((start, body, at))
                 hit = _find(data, needle, at)
+    if at > end:
+        raise _overlong(start, at - end)
     return scope, items
 
 
