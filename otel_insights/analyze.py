@@ -109,7 +109,7 @@ class Analysis:
         return made
 
     async def _learn(self, consume: Consume, spool: IO[bytes], progress: Progress, step: object) -> None:
-        """Read all inputs once; what was understood is put aside in binary form, since reading JSON is the dear part."""
+        """Read all inputs once; what was understood is put aside in binary form: reading JSON is the dear part."""
         for payload in self._read():
             self.records[_ITEMS[payload.signal]] += payload.count
             _put_aside(spool, payload)  # as it came
@@ -138,9 +138,10 @@ class Analysis:
             self.task.report.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         established = sum(one["tier"] == "established" for one in found["suggestions"])
         self.console.print(
-            f"{sum(self.records.values())} records, {self.malformed} malformed lines: {len(found['clusters'])} clusters of "
-            f"exceptions, {established} established suggestions, in {seconds:.1f} s",
+            f"{sum(self.records.values())} records, {self.malformed} malformed lines: {len(found['clusters'])} clusters"
+            f" of exceptions, {established} established suggestions, in {seconds:.1f} s",
             highlight=False,
+            soft_wrap=True,
         )
 
     def _progress(self) -> Progress:

@@ -9,6 +9,7 @@ of two errors, and the sender is told accordingly (`errors.py`): `Refused`, try 
 
 from __future__ import annotations
 
+import builtins
 import enum
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -191,7 +192,7 @@ class Factory(Generic[S]):
 
     kind: Kind
     type: str
-    settings: type[S]
+    settings: builtins.type[S]
     create: Callable[[ComponentId, S], Component]
     signals: frozenset[str]
     """Values of `Signal` that the component can take."""
@@ -199,5 +200,7 @@ class Factory(Generic[S]):
     def build(self, id_: ComponentId, settings: Any) -> Component:  # noqa: ANN401 - checked right here
         """Make a component from settings of this factory's type. Raises TypeError for settings of another."""
         if not isinstance(settings, self.settings):
-            raise TypeError(f"{self.kind.value}.{id_}: expected {self.settings.__name__}, got {type(settings).__name__}")
+            raise TypeError(
+                f"{self.kind.value}.{id_}: expected {self.settings.__name__}, got {type(settings).__name__}"
+            )
         return self.create(id_, settings)

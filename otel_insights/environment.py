@@ -1,4 +1,4 @@
-"""Who sent a piece of telemetry, and with which configuration: an OTLP resource, read once and remembered by its bytes."""
+"""Who sent a piece of telemetry, with which configuration: an OTLP resource, read once, remembered by its bytes."""
 
 from __future__ import annotations
 
@@ -61,18 +61,13 @@ def text_of(attributes: Iterable[KeyValue]) -> dict[str, str]:
 
 
 def _text(value: AnyValue) -> str:
-    match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value
-        case "bool_value":
-            return "true" if value.bool_value else "false"
-        case "int_value":
-            return str(value.int_value)
-        case "double_value":
-            return repr(value.double_value)
-        case None:
-            return ""
-        case "bytes_value":
-            return value.bytes_value.hex()
-        case _:
-            return str(MessageToJson(value, indent=None))
+    kind = value.WhichOneof("value")
+    if kind in ("string_value", "int_value"):
+        return str(getattr(value, kind))
+    if kind == "bool_value":
+        return "true" if value.bool_value else "false"
+    if kind == "double_value":
+        return repr(value.double_value)
+    if kind == "bytes_value":
+        return value.bytes_value.hex()
+    return str(MessageToJson(value, indent=None)) if kind else ""

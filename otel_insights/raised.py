@@ -70,9 +70,19 @@ def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
         else:
             key = key_of(item.resource, item.data, position.to_bytes(4, "little"))
         yield Found(
-            item, span, event, sender, key, type_, message, stacktrace, _id(span.trace_id), _id(span.span_id),
-            event.time_unix_nano or span.end_time_unix_nano, 1.0,
-        )  # fmt: skip
+            item=item,
+            carrier=span,
+            event=event,
+            sender=sender,
+            key=key,
+            type=type_,
+            message=message,
+            stacktrace=stacktrace,
+            trace_id=_id(span.trace_id),
+            span_id=_id(span.span_id),
+            time_ns=event.time_unix_nano or span.end_time_unix_nano,
+            weight=1.0,
+        )
 
 
 def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
@@ -94,10 +104,19 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
         elif sender.key.instance != our_instance:
             found.append(
                 Found(
-                    item, record, None, sender, key_of(item.resource, item.data), type_, message, stacktrace,
-                    _id(record.trace_id), _id(record.span_id), record.time_unix_nano or record.observed_time_unix_nano,
-                    weight,
-                )  # fmt: skip
+                    item=item,
+                    carrier=record,
+                    event=None,
+                    sender=sender,
+                    key=key_of(item.resource, item.data),
+                    type=type_,
+                    message=message,
+                    stacktrace=stacktrace,
+                    trace_id=_id(record.trace_id),
+                    span_id=_id(record.span_id),
+                    time_ns=record.time_unix_nano or record.observed_time_unix_nano,
+                    weight=weight,
+                )
             )
     return found, unread
 

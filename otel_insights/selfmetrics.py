@@ -49,7 +49,9 @@ class SelfMetrics:
     def value(self, name: str, /, **labels: str) -> float:
         """Read a counter or gauge back: 0 if it never moved."""
         return (
-            self.registry.get_sample_value(f"{name}_total", labels) or self.registry.get_sample_value(name, labels) or 0.0
+            self.registry.get_sample_value(f"{name}_total", labels)
+            or self.registry.get_sample_value(name, labels)
+            or 0.0
         )
 
 

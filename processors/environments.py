@@ -12,7 +12,7 @@ from pydantic import Field
 
 from otel_insights import environment, semconv
 from otel_insights.analysis.conditions import normalise_package
-from otel_insights.component import Accepted, ComponentId, Consume, Factory, Kind, Processor, Settings
+from otel_insights.component import Accepted, Consume, Factory, Kind, Processor, Settings
 from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
 from otel_insights.store import environments as memory
 from otel_insights.store.environments import Announced, EnvironmentKey

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pydantic import Field
 
 from otel_insights import semconv
-from otel_insights.analysis.fingerprint import fingerprint
+from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
 from otel_insights.analysis.grouping import Grouping, group
-from otel_insights.component import Accepted, ComponentId, Consume, Factory, Host, Kind, Processor, Settings
+from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.findings import finding
 from otel_insights.payload import Payload, Scalar, Signal
 from otel_insights.raised import Found, find_in_logs, find_in_spans, stamp
@@ -47,6 +47,7 @@ class Exceptions(Processor):
     _members: dict[tuple[str, str], Membership] = field(default_factory=dict, init=False)
     _unseen: set[str] = field(default_factory=set, init=False)
     """Namespaces with fingerprints that no clustering has seen."""
+    _fingerprint: Callable[[str, str, str], Fingerprint] = field(init=False)
 
     async def start(self, host: Host) -> None:
         """Recall the clusters."""
@@ -74,9 +75,16 @@ class Exceptions(Processor):
         """Remember exceptions; the store tells the fingerprint of each one's raise (see `occurrences.record`)."""
         observed = [
             Observation(
-                one.key, one.sender.key, self._fingerprint(one.type, one.message, one.stacktrace), one.message,
-                one.stacktrace, one.trace_id, one.span_id, one.time_ns or self.host.now_ns(), one.weight,
-            )  # fmt: skip
+                key=one.key,
+                environment=one.sender.key,
+                fingerprint=self._fingerprint(one.type, one.message, one.stacktrace),
+                message=one.message,
+                stacktrace=one.stacktrace,
+                trace_id=one.trace_id,
+                span_id=one.span_id,
+                time_ns=one.time_ns or self.host.now_ns(),
+                weight=one.weight,
+            )
             for one in found
         ]
         return await self.host.store.write(occurrences.record, observed, self.host.now_ns())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from otel_insights.component import Accepted, ComponentId, Consume, Factory, Kind, Processor, Settings
+from otel_insights.component import Accepted, Consume, Factory, Kind, Processor, Settings
 from otel_insights.errors import Refused
 from otel_insights.payload import Payload
 from otel_insights.units import ByteSize, Duration
@@ -13,7 +13,7 @@ from otel_insights.units import ByteSize, Duration
 class MemoryLimiterSettings(Settings):
     """Put it first: what comes before it is not counted."""
 
-    limit: ByteSize = ByteSize(256 * 2**20)
+    limit: ByteSize = 256 * 2**20
     """Bytes of payloads that may be under way at once. One payload alone is never refused."""
     retry_after: Duration = 1.0
     """What a refused sender is asked to wait."""

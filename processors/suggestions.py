@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from sqlite_utils import Database
+
 from otel_insights import semconv
 from otel_insights.analysis.evidence import Evidence, explain_evidence
 from otel_insights.analysis.explanation import Explanation, Suggestion
-from otel_insights.component import ComponentId, Factory, Kind, Processor, Settings
+from otel_insights.component import Factory, Kind, Processor, Settings
 from otel_insights.findings import finding
 from otel_insights.store import clusters, environments
 from otel_insights.store import suggestions as memory
@@ -84,7 +86,7 @@ class Suggestions(Processor):
         return created + withdrawn
 
 
-def gather(db: memory.Database, question: Question) -> list[Evidence]:
+def gather(db: Database, question: Question) -> list[Evidence]:
     """Read a cluster's evidence: every environment of its namespace, what it did and how it failed."""
     failing = memory.failures(db, question.cluster_id)
     every_failure = memory.all_failures(db, question.namespace)

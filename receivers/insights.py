@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_insights import own_metrics
-from otel_insights.component import ComponentId, Consume, Factory, Kind, Receiver, Settings
+from otel_insights.component import Consume, Factory, Kind, Receiver, Settings
 from otel_insights.errors import BadData, Refused
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import Payload, Signal
@@ -99,7 +100,7 @@ class Insights(Receiver):
             except Exception:
                 logger.exception("our metrics were not sent")
 
-    async def _metrics(self) -> own_metrics.ExportMetricsServiceRequest:
+    async def _metrics(self) -> ExportMetricsServiceRequest:
         store = self.host.store
         return own_metrics.export_request(
             self.host.instance_id,
@@ -116,7 +117,7 @@ class Insights(Receiver):
         """Wait, and tell whether it is time to stop."""
         try:
             await asyncio.wait_for(self._stopping.wait(), seconds)
-        except asyncio.TimeoutError:  # noqa: UP041 - another class in Python 3.10
+        except asyncio.TimeoutError:
             return False
         return True
 

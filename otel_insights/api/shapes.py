@@ -69,7 +69,9 @@ class Suggestion(Shape):
     tier: str = Field(description="`established`: family-wise error at most 5 %; `lead`: unproven")
     conditions: list[Condition]
     aliases: list[list[Condition]]
-    failing: tuple[int, int] = Field(description="Failing environments that meet the conditions, and all", examples=[[17, 17]])
+    failing: tuple[int, int] = Field(
+        description="Failing environments that meet the conditions, and all", examples=[[17, 17]]
+    )
     healthy: tuple[int, int] = Field(description="Likewise for healthy ones", examples=[[0, 212]])
     risk_ratio: float
     p_value: float
@@ -132,4 +134,3 @@ class AnalysisDone(Shape):
 
     status: str = Field(examples=["done"])
     clusters: int
-

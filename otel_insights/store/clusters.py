@@ -39,7 +39,8 @@ def signatures(db: Database, namespace: str) -> list[Signature]:
 def memberships(db: Database) -> dict[tuple[str, str], Membership]:
     """Read the cluster of every (namespace, fingerprint)."""
     rows = db.execute(
-        "SELECT namespace, id, cluster_id, probability FROM fingerprint WHERE cluster_id IS NOT NULL AND occurrences > 0"
+        "SELECT namespace, id, cluster_id, probability FROM fingerprint"
+        " WHERE cluster_id IS NOT NULL AND occurrences > 0"
     )
     return {(row[0], row[1]): Membership(row[2], row[3]) for row in rows}
 
@@ -145,7 +146,8 @@ def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
         [cluster_id, limit],
     )
     return [
-        Example(*row[:4], tuple(json.loads(row[4])), row[5].lower(), row[6].lower(), row[7]) for row in rows
+        Example(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[5].lower(), row[6].lower(), row[7])
+        for row in rows
     ]
 
 

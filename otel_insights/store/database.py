@@ -81,7 +81,9 @@ class Store:
                 path.parent.mkdir(parents=True, exist_ok=True)
             return cls(path, now_ns)
         except (sqlite3.Error, OSError, RuntimeError) as error:
-            raise ConfigError("store.url", f"expected a file that can be opened as a store, got {url!r} ({error})") from error
+            raise ConfigError(
+                "store.url", f"expected a file that can be opened as a store, got {url!r} ({error})"
+            ) from error
 
     async def write(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run `work` in a transaction and return its result once that is committed.

@@ -58,7 +58,7 @@ def announce(db: Database, announcements: Sequence[Announced]) -> None:
     for told in announcements:
         number = identify(db, [told.key], told.time_ns)[told.key]
         known = configuration_of(db, number)
-        merged = known | told.configuration
+        merged = {**known, **told.configuration}
         if merged != known or not known:
             _reconfigure(db, number, merged)
         db.execute(
@@ -81,9 +81,7 @@ def _reconfigure(db: Database, number: int, configuration: Mapping[str, str]) ->
     digest = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
     packages = sum(key.startswith("package.") for key in configuration)
     db.execute("INSERT OR IGNORE INTO configuration VALUES (?, ?)", [digest, body])
-    db.execute(
-        "UPDATE environment SET configuration_hash = ?, packages = ? WHERE id = ?", [digest, packages, number]
-    )
+    db.execute("UPDATE environment SET configuration_hash = ?, packages = ? WHERE id = ?", [digest, packages, number])
 
 
 def drop_unused_configurations(db: Database) -> None:

@@ -57,7 +57,7 @@ class _Raise:
     fingerprint: str
     environment_id: int
     weight: float
-    complete: bool
+    complete: int
 
 
 @dataclass(slots=True)
@@ -85,7 +85,8 @@ def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[s
     numbers = identify(db, (one.environment for one in observed), now_ns)
     _remember_fingerprints(db, observed)
     found = [
-        _place(db, batch, one, keys, numbers[one.environment], now_ns) for one, keys in zip(observed, raise_keys, strict=True)
+        _place(db, batch, one, keys, numbers[one.environment], now_ns)
+        for one, keys in zip(observed, raise_keys, strict=True)
     ]
     _save(db, batch, now_ns)
     return [raised.fingerprint for raised in found]
@@ -120,7 +121,7 @@ def _lookup(db: Database, observed: Sequence[Observation], raise_keys: Sequence[
         " WHERE id IN (SELECT value FROM json_each(?))",
         [json.dumps(list(wanted))],
     )
-    batch.raises = {row[0]: _Raise(*row[:5], bool(row[5])) for row in rows}
+    batch.raises = {row[0]: _Raise(*row) for row in rows}
     return batch
 
 
@@ -132,9 +133,7 @@ def _pairs(db: Database, table: str, keys: Iterable[int]) -> dict[int, int]:
     return dict(db.execute(sql, [json.dumps(list(keys))]).fetchall())
 
 
-def _place(
-    db: Database, batch: _Batch, one: Observation, keys: _RaiseKeys, environment_id: int, now_ns: int
-) -> _Raise:
+def _place(db: Database, batch: _Batch, one: Observation, keys: _RaiseKeys, environment_id: int, now_ns: int) -> _Raise:
     """Find the raise that an observation tells of, or begin one."""
     known = batch.of_observation.get(one.key)
     if known is not None and known in batch.raises:

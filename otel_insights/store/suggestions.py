@@ -37,7 +37,8 @@ def questions(db: Database) -> list[Question]:
     }
     rows = db.execute(
         "SELECT cluster.id, cluster.namespace, evidence, count(DISTINCT environment_id),"
-        " (SELECT packages FROM fingerprint top WHERE top.cluster_id = cluster.id ORDER BY occurrences DESC, id LIMIT 1)"
+        " (SELECT packages FROM fingerprint top WHERE top.cluster_id = cluster.id"
+        "  ORDER BY occurrences DESC, id LIMIT 1)"
         " FROM cluster JOIN fingerprint ON fingerprint.cluster_id = cluster.id"
         " JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id"
         " AND failure.weight > 0 GROUP BY cluster.id ORDER BY cluster.id"
@@ -88,7 +89,7 @@ def of_cluster(db: Database, cluster_id: str) -> list[StoredSuggestion]:
         " ORDER BY rank, id",
         [cluster_id],
     )
-    return [StoredSuggestion(*row[:4], json.loads(row[4])) for row in rows]
+    return [StoredSuggestion(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
 
 
 def silence_of(db: Database, cluster_id: str) -> tuple[str, str] | None:
@@ -126,6 +127,4 @@ def save(
 
 def by_tier(db: Database) -> dict[str, int]:
     """Count the suggestions that hold."""
-    return dict(
-        db.execute("SELECT tier, count(*) FROM suggestion WHERE withdrawn_ns IS NULL GROUP BY tier").fetchall()
-    )
+    return dict(db.execute("SELECT tier, count(*) FROM suggestion WHERE withdrawn_ns IS NULL GROUP BY tier").fetchall())

@@ -1,0 +1,35 @@
+"""Whether a store's file is whole, and what is in it: seen from outside, beside a service that may be writing it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from otel_insights.store.environments import Census, census
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a look at a store's file finds."""
+
+    integrity: str
+    """`ok`, or what SQLite found wrong."""
+    journal_mode: str
+    """`wal` in a store of ours: else readers and the writer wait for each other."""
+    census: Census
+
+
+def examine(path: Path) -> Health:
+    """Look at a store's file without changing it. Raises OSError or sqlite3.Error where it is no such file."""
+    if not path.exists():
+        raise FileNotFoundError(2, "No such file", str(path))
+    connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True, timeout=5)
+    try:
+        found = connection.execute("PRAGMA integrity_check(3)").fetchall()
+        (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        return Health("; ".join(row[0] for row in found), journal_mode, census(Database(connection)))
+    finally:
+        connection.close()
