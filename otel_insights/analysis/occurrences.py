@@ -1,0 +1,65 @@
+"""Which observations are records of one raise: nested spans and the handler's log tell of the same failure.
+
+An exception that leaves three spans and is then logged is observed four times, with a stack that grows at its outer
+end. All four share the trace and the place where it was raised: the first of `Fingerprint.raise_keys` is the same.
+
+A store keeps a mapping (trace id, key) -> occurrence and does, for every observation with a trace id:
+
+1. look up each of `sought_keys(...)`; the first hit is the occurrence that this observation belongs to, else it is new;
+2. save each of `kept_keys(...)` for that occurrence.
+
+An observation without a trace id is an occurrence of its own: there is nothing to tell it from a second failure.
+
+An incomplete observation (its stack was cut before the place of the failure, or is missing) can only be recognised by
+type and message. Therefore it is sought under those, and complete ones are kept under them as well, yet two complete
+observations never meet there: `KeyError: 'id'` from two places of one request are two raises. An incomplete observation
+takes over the fingerprint of the occurrence that it is found to belong to; when a complete one joins an occurrence that
+has only incomplete ones, its fingerprint becomes that of the occurrence and of what was observed before.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Occurrence = TypeVar("Occurrence")
+
+
+def kept_keys(raise_keys: Sequence[str], *, complete: bool) -> tuple[str, ...]:
+    """Return the keys under which an observation's occurrence is saved.
+
+    >>> kept_keys(("aa", "bb"), complete=True), kept_keys(("bb",), complete=False)
+    (('aa', 'bb+'), ('bb-',))
+    """
+    if not complete:
+        return tuple(f"{key}-" for key in raise_keys)
+    return (*raise_keys[:1], *(f"{key}+" for key in raise_keys[1:]))
+
+
+def sought_keys(raise_keys: Sequence[str], *, complete: bool) -> tuple[str, ...]:
+    """Return the keys under which an observation's occurrence may have been saved, the surest first.
+
+    >>> sought_keys(("aa", "bb"), complete=True), sought_keys(("bb",), complete=False)
+    (('aa', 'bb-'), ('bb+', 'bb-'))
+    """
+    if not complete:
+        return tuple(f"{key}{kind}" for kind in "+-" for key in raise_keys)
+    return (*raise_keys[:1], *(f"{key}-" for key in raise_keys[1:]))
+
+
+def same_raise(one: Sequence[str], other: Sequence[str], *, one_complete: bool, other_complete: bool) -> bool:
+    """Tell whether two observations of one trace, given by their raise keys, are records of one raise."""
+    return not set(kept_keys(one, complete=one_complete)).isdisjoint(sought_keys(other, complete=other_complete))
+
+
+def find(
+    lookup: Callable[[str, str], Occurrence | None], trace_id: str, raise_keys: Sequence[str], *, complete: bool
+) -> Occurrence | None:
+    """Return the occurrence that an observation belongs to; None when it is the first record of its raise.
+
+    `lookup` takes a trace id and a key. An all-zero trace id is none.
+    """
+    if not trace_id.strip("0"):
+        return None
+    for key in sought_keys(raise_keys, complete=complete):
+        if (found := lookup(trace_id, key)) is not None:
+            return found
+    return None

@@ -1,0 +1,115 @@
+"""Which observations of a trace are records of one raise."""
+
+from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
+from otel_insights.analysis.occurrences import find, kept_keys, same_raise, sought_keys
+
+INNER = """Traceback (most recent call last):
+  File "/app/shop/cart.py", line 12, in total
+    return prices[item]
+KeyError: 'id'
+"""
+OUTER = INNER.replace(
+    "last):\n", 'last):\n  File "/app/shop/web.py", line 5, in checkout\n    total = cart.total()\n', 1
+)
+ELSEWHERE = INNER.replace("line 12, in total", "line 40, in discount")
+
+
+def seen(stack: str, message: str = "'id'", kind: str = "KeyError") -> Fingerprint:
+    return fingerprint(kind, message, stack)
+
+
+def are_same(one: Fingerprint, other: Fingerprint) -> bool:
+    forth = same_raise(one.raise_keys, other.raise_keys, one_complete=one.complete, other_complete=other.complete)
+    back = same_raise(other.raise_keys, one.raise_keys, one_complete=other.complete, other_complete=one.complete)
+    assert forth == back
+    return forth
+
+
+def test_spans_around_one_another_record_one_raise():
+    assert are_same(seen(INNER), seen(OUTER))
+
+
+def test_the_log_of_a_handler_records_the_raise_of_its_span_though_it_quotes_the_argument_only():
+    assert are_same(seen(OUTER), seen(OUTER, message="id"))
+
+
+def test_the_same_words_from_two_places_are_two_raises():
+    assert not are_same(seen(INNER), seen(ELSEWHERE))
+
+
+def test_two_values_from_one_place_are_two_raises():
+    assert not are_same(seen(INNER), seen(INNER.replace("'id'", "'sku'"), message="'sku'"))
+
+
+def test_an_exception_raised_from_another_is_a_record_of_the_same_raise():
+    wrapped = INNER + (
+        "\nThe above exception was the direct cause of the following exception:\n\n"
+        'Traceback (most recent call last):\n  File "/app/shop/web.py", line 5, in checkout\n'
+        "    raise Bad from e\nBad: no\n"
+    )
+    assert are_same(seen(INNER), seen(wrapped, message="no", kind="shop.Bad"))
+
+
+def test_a_cut_stack_is_recognised_by_type_and_message():
+    cut = seen(OUTER[:90])
+    assert not cut.complete
+    assert are_same(cut, seen(OUTER))
+    assert are_same(cut, seen(OUTER[:90], message="id")) is False
+    assert are_same(seen(OUTER), seen(OUTER[:90], message="id", kind="KeyError"))
+
+
+def test_a_cut_stack_with_another_message_is_another_raise():
+    assert not are_same(seen(OUTER[:90], message="'sku'"), seen(OUTER))
+
+
+def test_a_wrapper_whose_stack_holds_its_root_is_complete_although_its_own_end_was_cut():
+    text = INNER + (
+        "\nDuring handling of the above exception, another exception occurred:\n\n"
+        'Traceback (most recent call last):\n  File "/app/shop/web.py", line 5, in chec'
+    )
+    observed = seen(text, message="no", kind="shop.Bad")
+    assert observed.complete
+    assert are_same(observed, seen(INNER))
+
+
+class Table:
+    """What a store does, in a dictionary."""
+
+    def __init__(self):
+        self.saved: dict[tuple[str, str], int] = {}
+        self.count = 0
+
+    def observe(self, trace_id: str, one: Fingerprint) -> int:
+        found = find(lambda t, k: self.saved.get((t, k)), trace_id, one.raise_keys, complete=one.complete)
+        if found is None:
+            self.count += 1
+            found = self.count
+        for key in kept_keys(one.raise_keys, complete=one.complete):
+            self.saved.setdefault((trace_id, key), found)
+        return found
+
+
+def test_a_request_is_counted_once_however_often_it_is_recorded():
+    table = Table()
+    assert {table.observe("a1", one) for one in (seen(INNER), seen(OUTER), seen(OUTER, message="id"))} == {1}
+
+
+def test_traces_do_not_share_occurrences():
+    table = Table()
+    assert table.observe("a1", seen(INNER)) != table.observe("a2", seen(INNER))
+
+
+def test_without_a_trace_every_observation_counts():
+    table = Table()
+    assert len({table.observe(trace, seen(INNER)) for trace in ("", "", "0" * 32)}) == 3
+
+
+def test_complete_ones_find_incomplete_ones_that_came_before():
+    table = Table()
+    assert table.observe("a1", seen(OUTER[:90])) == table.observe("a1", seen(OUTER))
+
+
+def test_keys_that_are_sought_and_kept_are_few():
+    keys = seen(OUTER).raise_keys
+    assert len(kept_keys(keys, complete=True)) <= 5
+    assert len(sought_keys(keys, complete=True)) <= 5
