@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -39,7 +40,7 @@ class Registry:
     @classmethod
     def of(cls, factories: Iterable[Factory[Any]]) -> Registry:
         """Make a registry of these and no others."""
-        return cls({(factory.kind, factory.type): lambda made=factory: made for factory in factories})  # type: ignore[misc]
+        return cls({(factory.kind, factory.type): partial(_itself, factory) for factory in factories})
 
     def types(self, kind: Kind) -> list[str]:
         """List the types of a kind."""
@@ -61,6 +62,10 @@ def available() -> Registry:
     return Registry(found | {_place(name): _module_source(name) for name in BUILT_IN})
 
 
+def _itself(factory: Factory[Any]) -> Factory[Any]:
+    return factory
+
+
 def _place(name: str) -> tuple[Kind, str]:
     kind, _, type_ = name.partition(".")
     try:
@@ -70,7 +75,7 @@ def _place(name: str) -> tuple[Kind, str]:
 
 
 def _module_source(name: str) -> Callable[[], Factory[Any]]:
-    return lambda: importlib.import_module(f"otel_insights.{name}").FACTORY  # type: ignore[no-any-return]
+    return lambda: importlib.import_module(f"otel_insights.{name}").FACTORY
 
 
 def _entry_source(entry: EntryPoint) -> Callable[[], Factory[Any]]:

@@ -94,22 +94,16 @@ def test_without_a_file_the_default_pipelines_hold() -> None:
 def test_without_a_file_the_opentelemetry_variables_say_where_telemetry_goes() -> None:
     environ = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_EXPORTER_OTLP_TIMEOUT": "2500",
         "OTEL_EXPORTER_OTLP_HEADERS": "api-key=s%3Decret",
     }
 
-    class Otlp(Settings):
-        endpoint: str
-        protocol: str = "grpc"
-        headers: dict[str, SecretStr] = Field(default_factory=dict)
-
     known = registry()
-    known = Registry({**known.sources, **Registry.of([Factory(Kind.EXPORTER, "otlp", Otlp, Exporter, ALL)]).sources})
-    config = load(None, known, environ)
-    otlp = config.components[Kind.EXPORTER][ComponentId("otlp")]
-    assert isinstance(otlp, Otlp)
-    assert (otlp.endpoint, otlp.protocol) == ("http://collector:4318", "http")
-    assert otlp.headers["api-key"].get_secret_value() == "s=ecret"
+    real = {place: source for place, source in available().sources.items() if place == (Kind.EXPORTER, "otlp")}
+    config = load(None, Registry({**known.sources, **real}), environ)
+    otlp = config.components[Kind.EXPORTER][ComponentId("otlp")].model_dump()
+    assert (otlp["endpoint"], otlp["protocol"], otlp["timeout"]) == ("http://collector:4318", "http/protobuf", 2.5)
+    assert otlp["headers"]["api-key"].get_secret_value() == "s=ecret"
     assert all(line.exporters == (ComponentId("otlp"),) for line in config.pipelines)
 
 
@@ -121,7 +115,7 @@ def test_without_a_file_telemetry_is_not_sent_back_to_ourselves() -> None:
 
 
 def test_a_file_that_names_no_component_keeps_the_default_ones() -> None:
-    config = read("api: null\nanalysis: {interval: 3}\n", registry(), {})
+    config = read("api: null\nanalysis: {interval: 3s}\n", registry(), {})
     assert config.api is None
     assert config.analysis.interval == 3
     assert len(config.pipelines) == 3
@@ -199,8 +193,10 @@ class TestExpansion:
 
     def test_other_sources_are_refused(self) -> None:
         assert errors("{label: '${file:x}'}") == [
-            "processors.exceptions.label: "
-            "expected ${env:NAME} or ${env:NAME:-default}, or $$ for a dollar, got '${file:x}'"
+            (
+                "processors.exceptions.label: "
+                "expected ${env:NAME} or ${env:NAME:-default}, or $$ for a dollar, got '${file:x}'"
+            )
         ]
 
 

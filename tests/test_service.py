@@ -133,7 +133,7 @@ class Out(Exporter):
         return self.diary.answers.get(str(self.id), Accepted())
 
 
-def service(diary: Diary, pipelines: str, *, interval: str = "1000", **more: Any) -> Service:
+def service(diary: Diary, pipelines: str, *, interval: str = "1000s", **more: Any) -> Service:
     text = f"""
     receivers: {{in: , in/2: , insights: }}
     processors: {{mark/a: , mark/b: , think/a: , think/b: }}

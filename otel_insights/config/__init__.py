@@ -1,8 +1,8 @@
 """The configuration: a file in the Collector's shape -> typed settings, or every error that is in it."""
 
-from otel_insights.config.reading import Config, load, read
 from otel_insights.config.pipelines import Pipeline
 from otel_insights.config.problems import InvalidConfig
+from otel_insights.config.reading import Config, load, read
 from otel_insights.config.sections import host_and_port
 
 __all__ = ["Config", "InvalidConfig", "Pipeline", "host_and_port", "load", "read"]

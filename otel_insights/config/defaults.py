@@ -38,25 +38,31 @@ def default_tree(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
 def default_exporters(environ: Mapping[str, str]) -> dict[str, Any]:
     """Give the exporter that the OpenTelemetry environment variables describe, or none without an endpoint.
 
-    Read as the specification of OTLP exporters says (opentelemetry.io/docs/specs/otel/protocol/exporter): the endpoint,
-    protocol, headers, compression, timeout (ms) and certificates that hold for all signals.
+    Read as the specification of OTLP exporters says (opentelemetry.io/docs/specs/otel/protocol/exporter), from those
+    that hold for all signals. Where none names the protocol, port 4317 means gRPC, and any other one HTTP.
     """
     values = {name: environ.get(_PREFIX + name, "").strip() for name in _NAMES}
-    if not values["ENDPOINT"]:
+    endpoint = values["ENDPOINT"]
+    if not endpoint:
         return {}
-    settings: dict[str, Any] = {"endpoint": values["ENDPOINT"]}
-    if values["PROTOCOL"]:
-        settings["protocol"] = "grpc" if values["PROTOCOL"] == "grpc" else "http"
-    if values["HEADERS"]:
-        settings["headers"] = parse_headers(values["HEADERS"])
-    if values["COMPRESSION"]:
-        settings["compression"] = values["COMPRESSION"]
-    if values["TIMEOUT"]:
-        settings["timeout"] = f"{values['TIMEOUT']}ms"
-    return {"otlp": settings}
+    settings: dict[str, Any] = {
+        "endpoint": endpoint,
+        "protocol": values["PROTOCOL"] or ("grpc" if endpoint.rstrip("/").endswith(":4317") else "http/protobuf"),
+        "headers": parse_headers(values["HEADERS"]),
+        "compression": values["COMPRESSION"] or None,
+        "timeout": values["TIMEOUT"] and f"{values['TIMEOUT']}ms",
+        "tls": {key: values[name] for name, key in _TLS.items() if values[name]},
+    }
+    return {"otlp": {key: value for key, value in settings.items() if value}}
 
 
-_NAMES = ("ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT")
+_TLS = {
+    "INSECURE": "insecure",
+    "CERTIFICATE": "ca_file",
+    "CLIENT_CERTIFICATE": "cert_file",
+    "CLIENT_KEY": "key_file",
+}
+_NAMES = ("ENDPOINT", "PROTOCOL", "HEADERS", "COMPRESSION", "TIMEOUT", *_TLS)
 
 
 def parse_headers(text: str) -> dict[str, str]:

@@ -113,7 +113,8 @@ class Checked:
             raise ValueError(f"expected each {kind.word} once, got {key!r} again")
         if (kind, id_) not in self._factories:
             configured = [str(known) for of_kind, known in self._factories if of_kind is kind]
-            raise ValueError(f"expected a configured {kind.word}, which is {one_of(configured, key)}, got {key!r}")
+            which = f", which is {one_of(configured, key)}" if configured else " (there is none)"
+            raise ValueError(f"expected a configured {kind.word}{which}, got {key!r}")
         factory = self._factories[kind, id_]
         if factory is not None and signal.value not in factory.signals:
             takes = " and ".join(sorted(factory.signals))

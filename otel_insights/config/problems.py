@@ -43,9 +43,9 @@ def one_of(names: Iterable[str], got: str = "") -> str:
     'otlp_grpc or otlp_http (did you mean otlp_grpc?)'
     """
     known = list(names)
-    *most, last = known or ["nothing (there is none)"]
+    *most, last = known or ["nothing"]
     listed = f"{', '.join(most)} or {last}" if most else last
-    close = difflib.get_close_matches(got, known, 1) if got else []
+    close = difflib.get_close_matches(got, known, 1) if got and len(known) > 1 else []
     return f"{listed} (did you mean {close[0]}?)" if close else listed
 
 
@@ -64,7 +64,7 @@ def _problem(schema: Schema, data: object, base: Path, path: Path, detail: Error
         text = str(detail.get("ctx", {}).get("error", detail["msg"]))
         text = text if text.startswith("expected") or not path else f"expected that {text}"
         return ConfigError(where, text if "got " in text or not isinstance(data, dict) else f"{text}, got {shown}")
-    wanted = expectation(schema, part) or detail["msg"].removeprefix("Input should be ")
+    wanted = expectation(schema, part, detail["input"]) or detail["msg"].removeprefix("Input should be ")
     return ConfigError(where, f"expected {wanted}, got {shown}")
 
 
@@ -149,7 +149,7 @@ _LIMITS = {
 }
 
 
-def expectation(schema: Schema, part: Schema) -> str:
+def expectation(schema: Schema, part: Schema, got: object = None) -> str:
     """Say in words what a schema asks for; "" where it asks for nothing that we can tell.
 
     >>> expectation({}, {"type": "integer", "minimum": 2})
@@ -157,13 +157,13 @@ def expectation(schema: Schema, part: Schema) -> str:
     >>> expectation({}, {"anyOf": [{"enum": ["grpc", "http"]}, {"type": "null"}]})
     'grpc or http, or nothing'
     """
-    words = [_words(member) for member in _members(schema, part)]
+    words = [_words(member, got) for member in _members(schema, part)]
     return ", or ".join(dict.fromkeys(word for word in words if word))
 
 
-def _words(member: Schema) -> str:
+def _words(member: Schema, got: object) -> str:
     if "enum" in member:
-        return one_of(map(str, member["enum"]))
+        return one_of(map(str, member["enum"]), got if isinstance(got, str) else "")
     if "const" in member:
         return str(member["const"])
     limits = [text.format(_number(member[name])) for name, text in _LIMITS.items() if name in member]

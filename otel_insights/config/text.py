@@ -68,7 +68,7 @@ class _StrictLoader(yaml.SafeLoader):
         self.flatten_mapping(node)
         seen: dict[Any, yaml.Node] = {}
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             line = key_node.start_mark.line + 1
             if not isinstance(key, str):
                 raise _problem(f"expected a key that is text, got {key!r} (quote it)", key_node)
@@ -93,7 +93,7 @@ for _tag, _pattern, _first in (
 
 
 def _problem(text: str, node: yaml.Node) -> yaml.MarkedYAMLError:
-    return yaml.constructor.ConstructorError(None, None, text, node.start_mark)  # type: ignore[no-untyped-call]
+    return yaml.constructor.ConstructorError(None, None, text, node.start_mark)
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> ConfigError:
@@ -155,8 +155,8 @@ def _retyped(text: str) -> Any:  # noqa: ANN401
     loader = _StrictLoader("")
     try:
         tag = loader.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
-        return loader.construct_object(yaml.ScalarNode(tag, text))  # type: ignore[no-untyped-call]
+        return loader.construct_object(yaml.ScalarNode(tag, text))
     except (yaml.YAMLError, ValueError):
         return text
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
