@@ -1,0 +1,113 @@
+"""The command line: each command reads its arguments here and does its work in a module of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Commands import what they need inside: `--help` and completion are quick that way.
+
+app = typer.Typer(
+    name="otel-insights",
+    help="Beside an OpenTelemetry Collector: groups exceptions and explains them by the configuration that fails.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(help="Look at a configuration without running it.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", help="Configuration file. Without one, the defaults hold.", metavar="F")
+]
+
+
+@app.command()
+def run(config: ConfigOption = None) -> None:
+    """Receive telemetry, learn from it, and pass it on, until SIGTERM or Ctrl-C. SIGHUP reads the file again."""
+    from otel_insights.components import available  # noqa: PLC0415
+    from otel_insights.run import run as run_service  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(run_service(config, available(), typer.echo)))
+
+
+@app.command()
+def analyze(
+    inputs: Annotated[list[Path], typer.Argument(help="OTLP files: .jsonl, .binpb, also .gz.", metavar="IN...")],
+    out: Annotated[Path | None, typer.Option(help="Where to write the telemetry, stamped.", metavar="FILE")] = None,
+    report: Annotated[Path | None, typer.Option(help="Where to write the report (JSON).", metavar="FILE")] = None,
+    store: Annotated[str, typer.Option(help="Carries what was learnt from one call to the next.")] = "sqlite://",
+    signal: Annotated[str | None, typer.Option(help="traces, logs or metrics, for .binpb that do not say.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="End at the first malformed line.")] = False,  # noqa: FBT002
+) -> None:
+    """Analyse files of telemetry: group exceptions, explain them, stamp every record. The batch twin of `run`."""
+    from otel_insights.analyze import Task, analyze  # noqa: PLC0415
+    from otel_insights.components import available  # noqa: PLC0415
+    from otel_insights.errors import ConfigError  # noqa: PLC0415
+    from otel_insights.payload import Signal  # noqa: PLC0415
+
+    try:
+        kind = Signal(signal) if signal else None
+        code = asyncio.run(analyze(Task(inputs, out, report, store, kind, strict), available()))
+    except (ConfigError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        code = 2
+    raise typer.Exit(code)
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[Path, typer.Argument(help="Configuration file.", metavar="F")],
+) -> None:
+    """Tell whether a configuration file is right: OK, or everything that is wrong with it and exit code 2."""
+    from otel_insights.components import available  # noqa: PLC0415
+    from otel_insights.config import InvalidConfig, load  # noqa: PLC0415
+
+    try:
+        warnings = load(file, available()).warnings
+    except InvalidConfig as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo("OK")
+
+
+@config_app.command("show")
+def config_show(
+    file: Annotated[
+        Path | None, typer.Argument(help="Configuration file. Without one, the defaults.", metavar="[F]")
+    ] = None,
+) -> None:
+    """Print the settings that hold, defaults and all, with secrets masked."""
+    from otel_insights.components import available  # noqa: PLC0415
+    from otel_insights.config import InvalidConfig, load  # noqa: PLC0415
+
+    try:
+        typer.echo(load(file, available()).as_yaml(), nl=False)
+    except InvalidConfig as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def doctor(
+    config: ConfigOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a program to read.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Look at ports, store, next hop, what arrives, and the clock; exit code 1 where something does not work."""
+    from otel_insights import doctor as doctor_  # noqa: PLC0415
+    from otel_insights.components import available  # noqa: PLC0415
+
+    checks = doctor_.diagnose(config, available())
+    if as_json:
+        typer.echo(doctor_.as_json(checks))
+    for check in [] if as_json else checks:
+        colour = {"ok": "green", "warn": "yellow", "fail": "red"}[check.state]
+        typer.echo(f"{typer.style(f'{check.state:4}', fg=colour)}  {check.name}: {check.found}")
+        if check.advice:
+            typer.echo(f"      {check.advice}")
+    raise typer.Exit(any(check.state == "fail" for check in checks))

@@ -1,0 +1,137 @@
+"""`otel-insights run`: the service and its API on one event loop, until a signal ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otel_insights.component import Kind
+from otel_insights.components import Registry
+from otel_insights.config import Config, InvalidConfig, load
+from otel_insights.errors import InsightsError
+from otel_insights.listening import Api
+from otel_insights.service import Service
+
+_log = logging.getLogger("otel_insights")
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+
+@dataclass(slots=True)
+class Running:
+    """What one configuration has started."""
+
+    service: Service
+    api_url: str | None = None
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @classmethod
+    async def start(cls, config: Config, registry: Registry) -> Running:
+        """Start the service, then the API. Raises ConfigError or OSError; then nothing is left running."""
+        running = cls(Service(config, registry))
+        try:
+            await running.service.start()
+            running._stack.push_async_callback(running.service.stop)
+            await running._start_api()
+        except BaseException:
+            await running.stop()
+            raise
+        return running
+
+    async def _start_api(self) -> None:
+        if self.service.config.api is None:
+            return
+        from otel_insights.api import create_app  # noqa: PLC0415 - FastAPI is loaded only where there is an API
+
+        api = Api(create_app(self.service), self.service.config.api.endpoint)
+        await api.start()
+        self.api_url = api.url
+        self._stack.push_async_callback(api.stop)
+
+    async def stop(self) -> None:
+        """Stop the API, then the service."""
+        await self._stack.aclose()
+
+    def summary(self) -> str:
+        """Tell a person where telemetry comes in, where it goes, and where to look."""
+        config = self.service.config
+        lines = [f"receives  {_where(config, Kind.RECEIVER) or 'nothing'}"]
+        lines.append(f"sends     {_where(config, Kind.EXPORTER) or _NOWHERE}")
+        lines.append(f"keeps     {config.store_shown()}")
+        lines.append(f"shows     {self.api_url or 'nothing (the API is off)'}")
+        return "\n".join(["otel-insights is ready", *(f"  {line}" for line in lines)])
+
+
+_NOWHERE = "nothing: insights are kept and shown (OTEL_EXPORTER_OTLP_ENDPOINT or an exporter in the file changes that)"
+
+
+def _where(config: Config, kind: Kind) -> str:
+    """List components with the address or file in their settings."""
+    parts = []
+    for id_ in config.used(kind):
+        settings = config.components[kind][id_]
+        place = getattr(settings, "endpoint", None) or getattr(settings, "path", None)
+        parts.append(f"{id_} {place}" if place else str(id_))
+    return ", ".join(parts)
+
+
+async def run(path: Path | None, registry: Registry, say: Callable[[str], None]) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the file again. Returns the exit code: 2 where it cannot start."""
+    signals = _signals()
+    try:
+        config = load(path, registry)
+        configure_logging(config)
+        running = await Running.start(config, registry)
+    except (InsightsError, OSError) as error:
+        print(error if isinstance(error, InsightsError) else error.strerror or error, file=sys.stderr)  # noqa: T201
+        return 2
+    for warning in config.warnings:
+        _log.warning("%s", warning)
+    say(running.summary())
+    while (caught := await signals.get()) == signal.SIGHUP:
+        running = await _reload(running, path, registry)
+    _log.info("%s: stopping", signal.Signals(caught).name)
+    await running.stop()
+    return 0
+
+
+def _signals() -> asyncio.Queue[int]:
+    loop, caught = asyncio.get_running_loop(), asyncio.Queue[int]()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, caught.put_nowait, number)
+    return caught
+
+
+async def _reload(running: Running, path: Path | None, registry: Registry) -> Running:
+    """Stop what runs and start what the file says now; on any error, run on as before.
+
+    Doors are closed for a moment, also those of receivers that did not change: senders try again, and lose nothing.
+    """
+    try:
+        config = load(path, registry)
+    except InvalidConfig as error:
+        _log.error("not reloaded, all runs on as before:\n%s", error)
+        return running
+    before = running.service.config
+    await running.stop()
+    try:
+        running = await Running.start(config, registry)
+    except (InsightsError, OSError) as error:
+        _log.error("not reloaded, back to the configuration before: %s", error)
+        return await Running.start(before, registry)
+    configure_logging(config)
+    for warning in config.warnings:
+        _log.warning("%s", warning)
+    _log.info("reloaded\n%s", running.summary())
+    return running
+
+
+def configure_logging(config: Config) -> None:
+    """Write our own log to standard error. Repeatable; for commands only, never in someone's application."""
+    logging.basicConfig(format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("otel_insights").setLevel(LEVELS[config.telemetry.logs.level])
