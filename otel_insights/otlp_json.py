@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from otel_insights.errors import BadData
 from otel_insights.json_fields import HEX_FIELDS, Misfit, Write, scalar_writer, sized
@@ -198,12 +198,16 @@ def _any_value_reader(table: dict[str, tuple[str, _Read]]) -> _Read:
 
 def _key_value_reader(general: _Read) -> _Read:
     read_value = _reader(AnyValue.DESCRIPTOR)
+    others = [field.name for field in KeyValue.DESCRIPTOR.fields if field.name not in ("key", "value")]
 
     def read(message: Any) -> Json:  # noqa: ANN401
         key = message.key
-        if key and message.HasField("value"):
-            return {"key": key, "value": read_value(message.value)}
-        return general(message)
+        if not key or not message.HasField("value"):
+            return general(message)
+        for name in others:
+            if getattr(message, name):
+                return general(message)
+        return {"key": key, "value": read_value(message.value)}
 
     return read
 
