@@ -169,7 +169,12 @@ def _integer(low: int, high: int, pack: Callable[[int], bytes]) -> _Pack:
     expected = f"an integer from {low} to {high}"
 
     def checked(value: Any) -> bytes:  # noqa: ANN401
-        number = value if type(value) is int else _whole(value, expected)
+        if type(value) is int:
+            number = value
+        elif type(value) is str and len(value) < 21 and value.isdecimal() and value.isascii():  # noqa: PLR2004
+            number = int(value)
+        else:
+            number = _whole(value, expected)
         if low <= number <= high:
             return pack(number)
         raise Misfit(expected, value)

@@ -75,7 +75,7 @@ def _builder(descriptor: Descriptor) -> _Build:
     if made is None:
         table: dict[str, Write] = {}
         made = _message_builder(table)
-        if descriptor.full_name.endswith(".common.v1.KeyValue"):
+        if descriptor.full_name == KeyValue.DESCRIPTOR.full_name:
             made = _key_value_builder(made)
         _builders[descriptor.full_name] = made  # before its fields, for messages contain one another
         for field in descriptor.fields:
@@ -107,16 +107,24 @@ def _message_builder(table: dict[str, Write]) -> _Build:
 
 
 def _key_value_builder(general: _Build) -> _Build:
-    """Write `{"key": ..., "value": {"stringValue": ...}}`, nine attributes in ten, in one go."""
+    """Write an attribute whose value is a scalar, nearly every one, in one go; `general` does the rest, errors too."""
     headers = [b"\x12" + varint(len(sized(text)) + 1) + b"\x0a" + varint(len(text)) for text in map(bytes, range(2048))]
+    kinds = AnyValue.DESCRIPTOR.fields_by_name
+    scalars = {
+        kinds[kind].json_name: scalar_writer(kinds[kind]) for kind in ("bool_value", "int_value", "double_value")
+    }
 
     def build(value: Json, depth: int) -> bytes:
         try:
-            key, held = value["key"], value["value"]
+            key, held = value["key"].encode(), value["value"]
             if len(value) == 2 and len(held) == 1 and depth < _DEEPEST:  # noqa: PLR2004
-                key, text = key.encode(), held["stringValue"].encode()
-                return b"".join((b"\x0a", sized(key), headers[len(text)], text))
-        except (KeyError, TypeError, AttributeError, IndexError, UnicodeEncodeError):
+                text = held.get("stringValue")
+                if text is not None:
+                    text = text.encode()
+                    return b"".join((b"\x0a", sized(key), headers[len(text)], text))
+                for kind, content in held.items():
+                    return b"".join((b"\x0a", sized(key), b"\x12", sized(scalars[kind](content, depth))))
+        except (Misfit, KeyError, TypeError, AttributeError, IndexError, UnicodeEncodeError):
             pass
         return general(value, depth)
 
@@ -154,25 +162,29 @@ def _field_writer(field: FieldDescriptor) -> Write:
 _Read: TypeAlias = Callable[[Any], Json]
 """From a message or a field's value to what stands for it in JSON."""
 
-_readers: Final[dict[str, _Read]] = {}
+_Table: TypeAlias = dict[str, tuple[str, _Read]]
+"""Of every field of a message, its name in JSON, and how it is read."""
+
+_tables: Final[dict[str, _Table]] = {}
 
 
 def _reader(descriptor: Descriptor) -> _Read:
-    made = _readers.get(descriptor.full_name)
-    if made is None:
-        table: dict[str, tuple[str, _Read]] = {}
-        made = _message_reader(table)
-        if descriptor.full_name.endswith(".common.v1.AnyValue"):
-            made = _any_value_reader(table)
-        elif descriptor.full_name.endswith(".common.v1.KeyValue"):
-            made = _key_value_reader(made)
-        _readers[descriptor.full_name] = made
+    general = _message_reader(_table(descriptor))
+    if descriptor.full_name == KeyValue.DESCRIPTOR.full_name:
+        return _key_value_reader(general, _table(AnyValue.DESCRIPTOR))
+    return general
+
+
+def _table(descriptor: Descriptor) -> _Table:
+    table = _tables.get(descriptor.full_name)
+    if table is None:
+        table = _tables[descriptor.full_name] = {}  # before its fields, for messages contain one another
         for field in descriptor.fields:
             table[field.name] = (field.json_name, _field_reader(field))
-    return made
+    return table
 
 
-def _message_reader(table: dict[str, tuple[str, _Read]]) -> _Read:
+def _message_reader(table: _Table) -> _Read:
     def read(message: Any) -> Json:  # noqa: ANN401
         out = {}
         for field, value in message.ListFields():
@@ -183,31 +195,20 @@ def _message_reader(table: dict[str, tuple[str, _Read]]) -> _Read:
     return read
 
 
-def _any_value_reader(table: dict[str, tuple[str, _Read]]) -> _Read:
-    def read(message: Any) -> Json:  # noqa: ANN401
-        kind = message.WhichOneof("value")
-        if kind == "string_value":
-            return {"stringValue": message.string_value}
-        if kind is None:
-            return {}
-        name, convert = table[kind]
-        return {name: convert(getattr(message, kind))}
-
-    return read
-
-
-def _key_value_reader(general: _Read) -> _Read:
-    read_value = _reader(AnyValue.DESCRIPTOR)
-    others = [field.name for field in KeyValue.DESCRIPTOR.fields if field.name not in ("key", "value")]
+def _key_value_reader(general: _Read, values: _Table) -> _Read:
+    """Read an attribute in one go; `general` reads one that has no key or no value, or fields not known here."""
+    if {field.name for field in KeyValue.DESCRIPTOR.fields} - {"key", "value", "key_strindex"}:
+        return general
 
     def read(message: Any) -> Json:  # noqa: ANN401
-        key = message.key
-        if not key or not message.HasField("value"):
+        key, held = message.key, message.value
+        kind = held.WhichOneof("value")
+        if kind is None or not key or getattr(message, "key_strindex", False):
             return general(message)
-        for name in others:
-            if getattr(message, name):
-                return general(message)
-        return {"key": key, "value": read_value(message.value)}
+        if kind == "string_value":
+            return {"key": key, "value": {"stringValue": held.string_value}}
+        name, convert = values[kind]
+        return {"key": key, "value": {name: convert(getattr(held, kind))}}
 
     return read
 
