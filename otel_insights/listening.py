@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class Api:
         try:
             self._socket = socket.create_server((host, port), family=family)
         except OSError as error:
-            raise OSError(error.errno, f"api.endpoint: {self.endpoint}: {error.strerror}") from error
+            raise OSError(error.errno, f"api.endpoint: {self.endpoint}: {os.strerror(error.errno or 0)}") from error
         config = uvicorn.Config(self.app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve([self._socket]), name="api")

@@ -88,7 +88,7 @@ async def run(path: Path | None, registry: Registry, say: Callable[[str], None])
         configure_logging(config)
         running = await Running.start(config, registry)
     except (InsightsError, OSError) as error:
-        print(error if isinstance(error, InsightsError) else error.strerror or error, file=sys.stderr)  # noqa: T201
+        print(_words(error), file=sys.stderr)  # noqa: T201
         return 2
     for warning in config.warnings:
         _log.warning("%s", warning)
@@ -121,14 +121,18 @@ async def _reload(running: Running, path: Path | None, registry: Registry) -> Ru
     await running.stop()
     try:
         running = await Running.start(config, registry)
-    except (InsightsError, OSError) as error:
-        _log.error("not reloaded, back to the configuration before: %s", error)
+    except Exception as error:  # noqa: BLE001 - whatever it is, what ran before can run again
+        _log.error("not reloaded, back to the configuration before: %s", _words(error))
         return await Running.start(before, registry)
     configure_logging(config)
     for warning in config.warnings:
         _log.warning("%s", warning)
     _log.info("reloaded\n%s", running.summary())
     return running
+
+
+def _words(error: Exception) -> str:
+    return str(error.strerror or error) if isinstance(error, OSError) else str(error)
 
 
 def configure_logging(config: Config) -> None:

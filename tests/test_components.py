@@ -42,7 +42,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "exporters.otlp": {"endpoint": "http://127.0.0.1:1"},
     "exporters.otlp_file": {"path": "{folder}/out.jsonl"},
 }
-"""Settings with which a component starts on any machine; `{folder}` becomes an empty one."""
+"""Settings with which a component starts on any machine; `{folder}` becomes one that holds an empty in.jsonl."""
 
 CLASSES = {Kind.RECEIVER: Receiver, Kind.PROCESSOR: Processor, Kind.EXPORTER: Exporter}
 SPANS = bytes.fromhex("0a0a120812060a0412020a00")
@@ -59,6 +59,7 @@ def factory_of(name: str) -> Factory[Any]:
 
 
 def settings_of(name: str, folder: Path) -> Settings:
+    (folder / "in.jsonl").touch()
     settings = factory_of(name).settings
     values = {
         key: value.format(folder=folder) if isinstance(value, str) else value for key, value in SETTINGS[name].items()
