@@ -66,7 +66,7 @@ def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
             continue
         type_, message, stacktrace, _ = _read(event.attributes)
         if any(span.trace_id):
-            key = key_of(span.trace_id, span.span_id, position.to_bytes(4, "little"))
+            key = key_of(sender.key.namespace.encode(), span.trace_id, span.span_id, position.to_bytes(4, "little"))
         else:
             key = key_of(item.resource, item.data, position.to_bytes(4, "little"))
         yield Found(

@@ -104,9 +104,11 @@ def _raise_keys(one: Observation) -> _RaiseKeys:
     if not one.trace_id:
         return _RaiseKeys((), ())
     keys, complete = one.fingerprint.raise_keys, one.fingerprint.complete
+    # of one service: two services that fail alike in one trace fail twice; their spans and logs may differ in instance
+    place = (one.environment.namespace.encode(), one.environment.service.encode(), one.trace_id)
     return _RaiseKeys(
-        tuple(key_of(one.trace_id, key.encode()) for key in sought_keys(keys, complete=complete)),
-        tuple(key_of(one.trace_id, key.encode()) for key in kept_keys(keys, complete=complete)),
+        tuple(key_of(*place, key.encode()) for key in sought_keys(keys, complete=complete)),
+        tuple(key_of(*place, key.encode()) for key in kept_keys(keys, complete=complete)),
     )
 
 

@@ -1,0 +1,96 @@
+"""The API over a running service, through a real socket-less HTTP client."""
+
+import httpx
+import pytest
+from otlp_samples import Sink, charge, log, logs, look_up, package, passing, raised, resource, span, spans
+
+from otel_insights.api import create_app
+from otel_insights.components import available
+from otel_insights.config import read
+from otel_insights.service import Service
+
+CONFIG = """
+receivers: {insights: {interval: 1h}}
+processors: {environments: {}, exceptions: {}, suggestions: {}}
+store: {url: "sqlite://"}
+analysis: {interval: 1h}
+service:
+  pipelines:
+    logs: {receivers: [insights], processors: [environments, exceptions, suggestions]}
+"""
+
+
+@pytest.fixture
+async def service():
+    made = Service(read(CONFIG, available()), available())
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def client(service):
+    transport = httpx.ASGITransport(create_app(service), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://insights") as made:
+        yield made
+
+
+async def send(service, *payloads) -> None:
+    for payload in payloads:
+        await passing(list(service.processors.values()), payload, Sink())
+
+
+async def test_clusters_are_listed_page_by_page_with_what_explains_them(service, client):
+    for number in range(40):
+        bad = number % 2 == 0
+        of = resource(f"i-{number}")
+        records = [package("numpy", "2.0" if bad else "1.26"), log("served", {"log_count": 100})]
+        failures = [raised(charge, number)] if bad else []
+        await send(service, logs(*records, of=of), spans(span(number + 1, *failures), of=of))
+    await send(service, spans(span(99, raised(look_up, "o-1"))))
+    assert (await client.post("/api/v1/analysis")).json() == {"status": "done", "clusters": 2}
+
+    first = (await client.get("/api/v1/clusters", params={"limit": 1})).json()
+    second = (await client.get("/api/v1/clusters", params={"limit": 1, "cursor": first["next"]})).json()
+    assert second["next"] is None
+    by_type = {one["exception_type"]: one for one in first["items"] + second["items"]}
+    assert by_type["ValueError"]["count"] == 20
+    assert by_type["ValueError"]["suggestions"][0]["remedy"]["value"] == "1.26"
+    assert by_type["KeyError"]["silence"]["reason"] == "not_enough_environments"
+
+    shown = (await client.get(f"/api/v1/clusters/{by_type['ValueError']['id']}")).json()
+    assert shown["examples"][0]["stacktrace"].startswith("Traceback")
+    assert shown["examples"][0]["trace_id"] == f"{39:032x}"
+    assert shown["examples"][0]["reasons"]
+
+
+async def test_unknown_cluster_is_a_problem_with_a_code(client):
+    answer = await client.get("/api/v1/clusters/nothing")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "UNKNOWN_CLUSTER"
+
+
+async def test_wrong_parameter_is_a_problem_that_names_it(client):
+    answer = await client.get("/api/v1/clusters", params={"limit": 0})
+    assert answer.status_code == 422
+    assert "limit" in answer.json()["detail"]
+
+
+async def test_heartbeat_health_and_metrics_answer(service, client):
+    service.metrics.add("otelcol_receiver_accepted_spans", 7, receiver="otlp_grpc")
+    assert (await client.get("/")).json()["status"] == "ok"
+    assert (await client.get("/healthz")).json()["instance_id"] == service.instance_id
+    health = (await client.get("/health")).json()
+    assert set(health) == {"status", "version", "uptime_seconds", "stats"}
+    assert health["stats"]["events_recorded"] == 7
+    assert health["stats"]["data_retention_days"] == 14
+    metrics = await client.get("/metrics")
+    assert 'otelcol_receiver_accepted_spans_total{receiver="otlp_grpc"} 7.0' in metrics.text
+
+
+async def test_every_route_is_in_the_openapi_document(client):
+    document = (await client.get("/openapi.json")).json()
+    assert {"/", "/healthz", "/health", "/metrics", "/api/v1/clusters", "/api/v1/clusters/{cluster_id}"} <= set(
+        document["paths"]
+    )

@@ -1,0 +1,82 @@
+"""The processor `environments`: who sends, with what installed, and how much work is done there."""
+
+import json
+
+import pytest
+from otlp_samples import FakeHost, Sink, build, log, logs, package, passing, resource, span, spans
+
+from otel_insights.payload import Payload, Signal
+from otel_insights.processors.environments import FACTORY
+from otel_insights.store import environments as memory
+
+
+@pytest.fixture
+async def environments(host: FakeHost):
+    made = build(FACTORY)
+    await made.start(host)
+    return made
+
+
+async def known(host: FakeHost, namespace: str = "") -> list[memory.KnownEnvironment]:
+    return await host.store.read(memory.in_namespace, namespace)
+
+
+async def test_resource_becomes_an_environment_with_its_attributes_as_configuration(environments, host):
+    await passing([environments], spans(span(1), of=resource("i-1", host__arch="arm64")), Sink())
+    (one,) = await known(host)
+    assert one.key == ("", "shop", "i-1")
+    assert json.loads(one.configuration) == {"host.arch": "arm64"}
+
+
+async def test_packages_are_remembered_by_their_normalised_names_over_several_requests(environments, host):
+    await passing([environments], logs(package("Flask_SQLAlchemy", "3.1"), package("numpy", "1.26")), Sink())
+    await passing([environments], logs(package("numpy", "2.0"), package("pandas", "2.2")), Sink())
+    (one,) = await known(host)
+    assert json.loads(one.configuration) == {
+        "package.flask-sqlalchemy": "3.1",
+        "package.numpy": "2.0",
+        "package.pandas": "2.2",
+    }
+    assert one.packages == 3
+
+
+async def test_work_is_counted_by_spans_and_log_records_and_not_by_package_announcements(environments, host):
+    await passing([environments], spans(span(1), span(2)), Sink())
+    await passing([environments], logs(package("numpy", "2.0"), log("one"), log("ten", {"log_count": 10})), Sink())
+    await environments.analyse()
+    (one,) = await known(host)
+    assert one.exposure == 2 + 1 + 10
+
+
+async def test_replay_teaches_nothing(environments, host):
+    payload = spans(span(1))
+    await passing([environments], Payload(Signal.TRACES, payload.data, replay=True), Sink())
+    await environments.analyse()
+    assert await known(host) == []
+
+
+async def test_instance_without_an_id_is_told_by_host_and_process(environments, host):
+    for pid in ("7", "8"):
+        of = resource("", host__name="h-1", process__pid=pid)
+        await passing([environments], spans(span(1), of=of), Sink())
+    assert [one.key.instance for one in await known(host)] == ["h-1/7", "h-1/8"]
+
+
+async def test_saying_the_same_again_is_not_written_again(environments, host):
+    payload = logs(package("numpy", "2.0"), of=resource(host__arch="arm64"))
+    await passing([environments], payload, Sink())
+    changes = await host.store.read(lambda db: db.conn.total_changes)
+    await passing([environments], payload, Sink())
+    assert await host.store.read(lambda db: db.conn.total_changes) == changes
+
+
+async def test_work_that_was_counted_is_committed_at_the_stop(environments, host):
+    await passing([environments], spans(span(1)), Sink())
+    await environments.stop()
+    (one,) = await known(host)
+    assert one.exposure == 1
+
+
+async def test_own_telemetry_is_no_environment(environments, host):
+    await passing([environments], spans(span(1), of=resource(host.instance_id)), Sink())
+    assert await known(host) == []

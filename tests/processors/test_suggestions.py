@@ -1,0 +1,80 @@
+"""The processor `suggestions`: said with evidence, told once, withdrawn when it no longer holds."""
+
+import pytest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from otlp_samples import FakeHost, Sink, build, charge, log, logs, package, passing, raised, resource, values
+
+from otel_insights import semconv
+from otel_insights.processors import environments, exceptions, suggestions
+from otel_insights.report import all_clusters
+from otel_insights.store import outbox
+from otel_insights.store import suggestions as memory
+
+
+@pytest.fixture
+async def processors(host: FakeHost):
+    made = [build(module.FACTORY) for module in (environments, exceptions, suggestions)]
+    for one in made:
+        await one.start(host)
+    return made
+
+
+async def run_environment(processors, number: int, numpy: str, *, fails: bool, service: str = "shop") -> None:
+    records = [package("numpy", numpy), package("pandas", "2.1"), log("served", {"log_count": 500})]
+    if fails:
+        records.append(log("failed", raised(charge, number)))
+    await passing(processors, logs(*records, of=resource(f"i-{number}", service)), Sink())
+
+
+async def analyse(processors) -> None:
+    for one in processors:
+        await one.analyse()
+
+
+async def told(host: FakeHost) -> list[LogRecord]:
+    return [LogRecord.FromString(one.record) for one in await host.store.read(outbox.waiting)]
+
+
+async def test_shared_configuration_of_failing_environments_is_established_with_its_remedy(processors, host):
+    for number in range(40):
+        bad = number % 2 == 0
+        await run_environment(processors, number, "2.0" if bad else "1.26", fails=bad)
+    await analyse(processors)
+    (cluster,) = await all_clusters(host.store)
+    first = (await host.store.read(memory.of_cluster, cluster.id))[0]
+    assert first.tier == "established"
+    assert first.body["conditions"][0]["key"] == "package.numpy"
+    assert first.body["failing"] == [20, 20]
+    assert first.body["healthy"] == [0, 20]
+    assert first.body["remedy"]["value"] == "1.26"
+    assert await host.store.read(memory.silence_of, cluster.id) is None
+
+    record = next(one for one in await told(host) if one.event_name == semconv.SUGGESTION_CREATED)
+    assert values(record.attributes)[semconv.CLUSTER_ID] == cluster.id
+    assert "numpy" in record.body.string_value
+
+    before = len(await told(host))
+    await analyse(processors)
+    assert len(await told(host)) == before, "no news, nothing said"
+
+
+async def test_nothing_is_said_without_a_healthy_side(processors, host):
+    for number in range(10):
+        await run_environment(processors, number, "2.0", fails=True)
+    await analyse(processors)
+    (cluster,) = await all_clusters(host.store)
+    assert [one for one in await host.store.read(memory.of_cluster, cluster.id) if one.tier == "established"] == []
+    reason, _ = await host.store.read(memory.silence_of, cluster.id)
+    assert reason in ("service_wide", "no_healthy_side")
+
+
+async def test_suggestion_is_withdrawn_when_new_evidence_speaks_against_it(processors, host):
+    for number in range(30):
+        await run_environment(processors, number, "2.0" if number < 15 else "1.26", fails=number < 15)
+    await analyse(processors)
+    for number in range(30, 200):
+        await run_environment(processors, number, "2.0" if number % 2 else "1.26", fails=number % 4 < 2)
+    await analyse(processors)
+    (cluster,) = await all_clusters(host.store)
+    assert [one for one in await host.store.read(memory.of_cluster, cluster.id) if one.tier == "established"] == []
+    assert [one.event_name for one in await told(host)].count(semconv.SUGGESTION_WITHDRAWN) == 1
