@@ -209,7 +209,9 @@ def _submessages(data: bytes, at: int, end: int, number: int) -> Iterator[Extent
     tag = number << 3 | LENGTH
     while at < end:
         start = at
-        if data[at] == tag and at + 3 < end and (data[at + 1] < 128 or data[at + 2] < 128):  # noqa: PLR2004
+        first = data[at]
+        # Any length-delimited field whose tag takes one byte, and its length one or two: the rest is much slower.
+        if first & 0x87 == LENGTH < first and at + 3 < end and (data[at + 1] < 128 or data[at + 2] < 128):  # noqa: PLR2004
             body = at + 2
             at = body + data[at + 1]
             if data[start + 1] >= 128:  # noqa: PLR2004
@@ -217,7 +219,8 @@ def _submessages(data: bytes, at: int, end: int, number: int) -> Iterator[Extent
                 at += 1 + ((data[start + 2] - 1) << 7)
             if at > end:
                 raise _overlong(start, at - end)
-            yield start, body, at
+            if first == tag:
+                yield start, body, at
         else:
             found, wire_type, extent = next(fields(data, at, end))
             at = extent[2]
