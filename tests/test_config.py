@@ -248,11 +248,15 @@ class TestShow:
     def test_secrets_are_masked(self) -> None:
         text = (
             f"receivers: {{otlp_grpc: }}\nexporters: {{otlp: {{password: hunter2, headers: {{a: hunter3}}}}}}\n{LINE}"
-            "processors: {exceptions: }\nstore: {url: 'postgresql://me:hunter4@db/x'}\n"
+            "processors: {exceptions: }\n"
         )
         shown = read(text, registry(), {}).as_yaml()
         assert "hunter" not in shown
-        assert "postgresql://me:**********@db/x" in shown
+
+    def test_a_password_in_a_url_is_masked_in_errors_too(self) -> None:
+        with pytest.raises(InvalidConfig) as caught:
+            read("store: {url: 'mysql://me:hunter4@db/x'}\n", registry(), {})
+        assert "'mysql://me:**********@db/x'" in str(caught.value)
 
     def test_what_is_shown_is_a_file_of_the_same_meaning(self) -> None:
         config = read("analysis: {interval: 90s}\n", registry(), {})

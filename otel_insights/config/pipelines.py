@@ -78,17 +78,17 @@ class Checked:
 
     def pipeline(self, key: str, section: PipelineSection) -> None:
         """Check one pipeline: its signal, that it begins and ends somewhere, and each component that it names."""
-        signal_name, slash, name = (part.strip() for part in key.partition("/"))
         path = f"service.pipelines.{key}"
-        signals = [signal.value for signal in Signal]
-        if signal_name not in signals or (slash and not name):
-            expected = f"{one_of(signals, signal_name)}, with or without /name"
+        try:
+            id_ = ComponentId.parse(key)
+            signal = Signal(id_.type)
+        except ValueError:
+            expected = f"{one_of((signal.value for signal in Signal), key)}, with or without /name"
             self.errors.append(ConfigError(path, expected, key))
             return
-        signal = Signal(signal_name)
         ids = {kind: self._references(path, signal, kind, getattr(section, kind.value)) for kind in Kind}
         self._ends(path, section)
-        self.pipelines.append(Pipeline(signal, name, ids[Kind.RECEIVER], ids[Kind.PROCESSOR], ids[Kind.EXPORTER]))
+        self.pipelines.append(Pipeline(signal, id_.name, ids[Kind.RECEIVER], ids[Kind.PROCESSOR], ids[Kind.EXPORTER]))
 
     def _ends(self, path: str, section: PipelineSection) -> None:
         if not section.receivers:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from otel_insights.config.text import Path, dotted
+from otel_insights.config.text import Path, dotted, without_password
 from otel_insights.errors import ConfigError
 
 Schema: TypeAlias = Mapping[str, Any]
@@ -61,7 +61,7 @@ def _problem(schema: Schema, data: object, base: Path, path: Path, detail: Error
         return ConfigError(where, f"expected {expectation(schema, part)}, got nothing, and it has no default")
     shown = "a secret that is not shown" if _is_secret(schema, part, detail["input"]) else _shown(detail["input"])
     if kind in {"value_error", "assertion_error"}:
-        text = str(detail.get("ctx", {}).get("error", detail["msg"]))
+        text = without_password(str(detail.get("ctx", {}).get("error", detail["msg"])))
         text = text if text.startswith("expected") or not path else f"expected that {text}"
         return ConfigError(where, text if "got " in text or not isinstance(data, dict) else f"{text}, got {shown}")
     wanted = expectation(schema, part, detail["input"]) or detail["msg"].removeprefix("Input should be ")
@@ -124,7 +124,7 @@ def _is_secret(schema: Schema, part: Schema, value: object) -> bool:
 
 
 def _shown(value: object) -> str:
-    return "nothing" if value is None else repr(value)
+    return "nothing" if value is None else without_password(repr(value))
 
 
 _TYPES = {

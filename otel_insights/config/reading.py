@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from otel_insights.config.sections import (
     StoreSection,
     TelemetrySection,
 )
-from otel_insights.config.text import Source, parse
+from otel_insights.config.text import Source, parse, without_password
 from otel_insights.config.validate import validate
 from otel_insights.errors import ConfigError
 
@@ -48,7 +47,7 @@ class Config:
 
     def store_shown(self) -> str:
         """Give the store's URL without a password that it may hold."""
-        return _URL_PASSWORD.sub("**********", self.store.url)
+        return without_password(self.store.url)
 
     def as_yaml(self) -> str:
         """Write the settings as a file that has the same effect, but for the secrets, which are masked."""
@@ -60,9 +59,6 @@ class Config:
         pipelines = {str(line): {kind.value: [*map(str, line.ids(kind))] for kind in Kind} for line in self.pipelines}
         tree["service"] = {"pipelines": pipelines, "telemetry": _plain(self.telemetry)}
         return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
-
-
-_URL_PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)")
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
@@ -122,8 +118,10 @@ def _check_components(checked: Checked) -> None:
     tree = checked.source.tree
     for kind in Kind:
         checked.components(kind, _mapping(tree.get(kind.value)))
-    pipelines = _mapping(_mapping(tree.get("service")).get("pipelines"))
-    if not pipelines:
+    service = tree.get("service") or {}
+    found = service.get("pipelines") if isinstance(service, dict) else service
+    pipelines = _mapping(found)
+    if not found:
         text = "expected at least one pipeline, got none (`otel-insights config show` prints the default ones)"
         checked.errors.append(ConfigError("service.pipelines", text))
     for key, data in pipelines.items():

@@ -8,6 +8,8 @@ import platformdirs
 from pydantic import AfterValidator, Field, model_validator
 
 from otel_insights.component import Settings
+from otel_insights.errors import ConfigError
+from otel_insights.store.database import path_of
 from otel_insights.units import Duration
 
 
@@ -29,8 +31,10 @@ def _endpoint(text: str) -> str:
 
 
 def _store_url(text: str) -> str:
-    if "://" not in text:
-        raise ValueError(f"expected a URL such as sqlite:///insights.db, got {text!r}")
+    try:
+        path_of(text)
+    except ConfigError as error:
+        raise ValueError(error.expected) from error
     return text
 
 
@@ -57,7 +61,7 @@ class StoreSection(Section):
     """`store`: where insights are kept."""
 
     url: Annotated[str, AfterValidator(_store_url)] = Field(default_factory=default_store_url)
-    """`sqlite:///FILE`, or `sqlite://:memory:` to forget all at the end."""
+    """`sqlite:///FILE`, or `sqlite://` to forget all at the end."""
 
 
 class ApiSection(Section):

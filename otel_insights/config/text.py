@@ -15,6 +15,18 @@ Path: TypeAlias = tuple["str | int", ...]
 """Where a value stands: keys and positions from the top."""
 
 
+_PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
+
+
+def without_password(url: str) -> str:
+    """Mask the password that a URL may hold.
+
+    >>> without_password("postgresql://me:hunter2@db/insights")
+    'postgresql://me:**********@db/insights'
+    """
+    return _PASSWORD.sub("**********", url)
+
+
 def dotted(path: Path) -> str:
     """Write a path as our errors begin.
 
@@ -47,13 +59,16 @@ def parse(text: str, environ: Mapping[str, str]) -> tuple[Source, list[ConfigErr
     except yaml.MarkedYAMLError as error:
         return Source({}), [_syntax_error(error)]
     except yaml.YAMLError as error:
-        return Source({}), [ConfigError("", f"expected YAML, got {error}")]
+        return Source({}), [ConfigError("", f"expected YAML, got this: {str(error).partition(chr(10))[0]}")]
     if tree is None:
         return Source({}), []
     if not isinstance(tree, dict):
         return Source({}), [ConfigError("", "a mapping with keys such as receivers and service", tree)]
     expansion = _Expansion(environ)
-    return Source(expansion.of(tree, ()), expansion.spelt), expansion.errors
+    try:
+        return Source(expansion.of(tree, ()), expansion.spelt), expansion.errors
+    except RecursionError:
+        return Source({}), [ConfigError("", "expected values that end, got an alias inside of its own anchor")]
 
 
 class _StrictLoader(yaml.SafeLoader):
