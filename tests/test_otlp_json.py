@@ -113,6 +113,41 @@ def test_a_message_comes_back_as_it_was_and_serialises_to_the_same_size(case):
     assert len(to_protobuf(signal, text)) == message.ByteSize()
 
 
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just("5"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["key", "value", "values"]), inner),
+    max_leaves=4,
+)
+
+
+def nodes(value, path=()):
+    yield path
+    for step, inner in (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    ):
+        yield from nodes(inner, (*path, step))
+
+
+def put(value, path, new):
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = put(value[path[0]], path[1:], new)
+    return copy
+
+
+@settings(thoroughly, max_examples=200)
+@given(requests, st.data())
+def test_any_json_value_anywhere_raises_nothing_but_bad_data(case, draw):
+    signal, message = case
+    value = json.loads(encode(message))
+    spoilt = put(value, draw.draw(st.sampled_from(list(nodes(value)))), draw.draw(anything))
+    try:
+        decode(signal, spoilt if isinstance(spoilt, dict) else json.dumps(spoilt))
+    except BadData as error:
+        assert str(error)  # noqa: PT017  # it may as well be valid
+
+
 RECORD = {
     "timeUnixNano": "1760000000000000001",
     "severityNumber": 17,

@@ -3,8 +3,12 @@
 import gzip
 import json
 import struct
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -109,6 +113,14 @@ def test_lines_of_another_signal_than_the_expected_one_are_malformed(tmp_path):
     (tmp_path / "x.jsonl").write_bytes(LINE)
     assert "expected traces, got logs" in str(next(read(tmp_path / "x.jsonl", signal=Signal.TRACES)))
     assert next(read(tmp_path / "x.jsonl", signal=Signal.LOGS)).count == 1
+
+
+@given(st.binary(max_size=60) | st.binary(max_size=40).map(gzip.compress), st.sampled_from(NAMES))
+def test_arbitrary_bytes_in_a_file_raise_nothing(content, name):
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        assert all(isinstance(one, Payload | Malformed) for one in read(path))
 
 
 def test_a_line_over_the_maximum_is_malformed_and_skipped(tmp_path, monkeypatch):
