@@ -62,8 +62,9 @@ def _problem(schema: Schema, data: object, base: Path, path: Path, detail: Error
     shown = "a secret that is not shown" if _is_secret(schema, part, detail["input"]) else _shown(detail["input"])
     if kind in {"value_error", "assertion_error"}:
         text = without_password(str(detail.get("ctx", {}).get("error", detail["msg"])))
-        text = text if text.startswith("expected") or not path else f"expected that {text}"
-        return ConfigError(where, text if "got " in text or not isinstance(data, dict) else f"{text}, got {shown}")
+        text = text if text.startswith("expected") else f"expected that {text}"
+        is_complete = "got " in text or isinstance(detail["input"], dict | list)
+        return ConfigError(where, text if is_complete else f"{text}, got {shown}")
     wanted = expectation(schema, part, detail["input"]) or detail["msg"].removeprefix("Input should be ")
     return ConfigError(where, f"expected {wanted}, got {shown}")
 
