@@ -32,7 +32,7 @@ def problems(
     result: dict[Path, ConfigError] = {}
     for detail in found.errors(include_url=False):
         path = _place(data, detail)
-        result.setdefault((*base, *path), _problem(schema, data, base, path, detail))
+        result.setdefault((*base, *path), _problem(schema, base, path, detail))
     return list(result.items())
 
 
@@ -49,7 +49,7 @@ def one_of(names: Iterable[str], got: str = "") -> str:
     return f"{listed} (did you mean {close[0]}?)" if close else listed
 
 
-def _problem(schema: Schema, data: object, base: Path, path: Path, detail: ErrorDetails) -> ConfigError:
+def _problem(schema: Schema, base: Path, path: Path, detail: ErrorDetails) -> ConfigError:
     where = dotted((*base, *path))
     key, kind = str(path[-1]) if path else "", detail["type"]
     part = _part(schema, schema, path)
