@@ -160,9 +160,22 @@ def _telemetry(metrics: str | None, health: Health | None, now: float) -> Check:
             return Check("telemetry", "ok", f"{accepted:.0f} records have arrived since the start")
         return Check("telemetry", "warn", "nothing has arrived since the start", advice)
     if health and health.census.last_seen_ns:
-        age = (now - health.census.last_seen_ns / 1e9) / 3600
-        return Check("telemetry", "ok", f"the last arrived {age:.1f} hours ago (the service does not run now)")
+        age = _age(now - health.census.last_seen_ns / 1e9)
+        return Check("telemetry", "ok", f"the last arrived {age} ago (the service does not run now)")
     return Check("telemetry", "warn", "nothing has ever arrived", advice)
+
+
+def _age(seconds: float) -> str:
+    """Say a time in the unit that a person would.
+
+    >>> _age(5400), _age(300_000)
+    ('90 minutes', '3 days')
+    """
+    unit, size = next(((name, size) for name, size in _UNITS if seconds >= 2 * size), ("seconds", 1))
+    return f"{seconds / size:.0f} {unit}"
+
+
+_UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
 
 
 def _environments(health: Health | None) -> list[Check]:

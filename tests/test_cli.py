@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -220,6 +221,26 @@ class TestRun:
         assert service.end() == 0
 
 
+def resource(number: int) -> dict[str, Any]:
+    return {"attributes": [text("service.name", "shop"), text("service.instance.id", f"i{number}")]}
+
+
+def text(key: str, value: str) -> dict[str, Any]:
+    return {"key": key, "value": {"stringValue": value}}
+
+
+def environment(number: int, *, fails: bool) -> dict[str, Any]:
+    event = {"name": "exception", "attributes": [text("exception.type", "E"), text("exception.message", "m")]}
+    span = {"traceId": f"{number + 1:032x}", "spanId": f"{number + 1:016x}", "events": [event] if fails else []}
+    return {"resourceSpans": [{"resource": resource(number), "scopeSpans": [{"spans": [span]}]}]}
+
+
+def package(number: int) -> dict[str, Any]:
+    attributes = [text("package.name", "numpy"), text("package.version", "2.1")]
+    record = {"eventName": "package.info", "attributes": attributes}
+    return {"resourceLogs": [{"resource": resource(number), "scopeLogs": [{"logRecords": [record]}]}]}
+
+
 class TestDoctor:
     def file(self, folder: Path, more: str = "api: null") -> Path:
         file = folder / "config.yaml"
@@ -275,6 +296,23 @@ class TestDoctor:
         (failed,) = [number for number, line in enumerate(lines) if line.startswith("fail")]
         assert lines[failed].startswith("fail  next hop: exporters.otlp: http://127.0.0.1:1: ")
         assert lines[failed + 1].startswith("      does it run")
+
+    def after(self, folder: Path, failing: int, healthy: int, *, packages: bool) -> dict[str, list[str]]:
+        """Learn from a file of telemetry, then ask."""
+        lines = [environment(number, fails=number < failing) for number in range(failing + healthy)]
+        lines += [package(number) for number in range(failing + healthy) if packages]
+        (folder / "in.jsonl").write_text("\n".join(map(json.dumps, lines)))
+        assert cli("analyze", folder / "in.jsonl", "--store", f"sqlite:///{folder}/store.db")[0] == 0
+        return self.checks("--config", self.file(folder))[1]
+
+    def test_failing_and_healthy_environments_with_packages_are_all_that_is_needed(self, tmp_path: Path) -> None:
+        found = self.after(tmp_path, 2, 2, packages=True)
+        assert (found["store"], found["telemetry"]) == (["ok"], ["ok"])
+        assert (found["packages"], found["healthy side"]) == (["ok"], ["ok"])
+
+    def test_without_packages_and_a_healthy_side_there_is_a_warning_for_each(self, tmp_path: Path) -> None:
+        found = self.after(tmp_path, 3, 0, packages=False)
+        assert (found["packages"], found["healthy side"]) == (["warn"], ["warn"])
 
     def test_a_service_that_runs_is_recognised_at_its_ports(self, start: Starter, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
