@@ -1,0 +1,79 @@
+"""Kills and outages under load: every span arrives, and every exception is counted exactly once."""
+
+import time
+
+import pytest
+from e2e.arrived import span_ids
+from e2e.processes import eventually
+from e2e.topology import App, Collector, Insights, Stage
+
+pytestmark = pytest.mark.e2e
+
+KILLS = 5
+OUTAGE_S = 20.0
+MEMORY_OF_AN_OUTAGE = 200 * 2**20
+# Retries of the Collector back off to 5 s; what waited meanwhile has to pass on a machine that others use too.
+WITHIN = 120.0
+
+
+@pytest.fixture
+def b(stage: Stage) -> Collector:
+    return stage.collector("b")
+
+
+@pytest.fixture
+def insights(stage: Stage, b: Collector) -> Insights:
+    return stage.insights(f"http://127.0.0.1:{b.insights}")
+
+
+@pytest.fixture
+def a(stage: Stage, insights: Insights) -> Collector:
+    return stage.collector("a", f"127.0.0.1:{insights.grpc}")
+
+
+@pytest.fixture
+def app(stage: Stage, a: Collector) -> App:
+    return stage.app(f"http://127.0.0.1:{a.grpc}")
+
+
+def test_killed_five_times_under_load_it_loses_nothing_and_counts_nothing_twice(
+    app: App, a: Collector, insights: Insights, b: Collector
+) -> None:
+    for _ in range(KILLS):
+        seen = b.accepted("traces", "otlp/insights")
+        eventually(lambda: b.accepted("traces", "otlp/insights") > seen, "telemetry is passing", WITHIN)  # noqa: B023
+        insights.process.kill()
+        seen = a.accepted("traces")
+        eventually(lambda: a.accepted("traces") > seen + 500, "the app goes on meanwhile")  # noqa: B023
+        insights.start()
+    everything_arrives_and_is_counted_once(app, a, insights, b)
+    insights.process.stop()
+    eventually(lambda: not insights.process.left_behind(), "no process of the killed ones is left")
+
+
+def test_an_outage_of_the_next_hop_reaches_the_sender_and_loses_nothing(
+    app: App, a: Collector, insights: Insights, b: Collector
+) -> None:
+    eventually(lambda: b.accepted("traces", "otlp/insights") > 0, "telemetry is passing")
+    before = insights.memory()
+    assert b.process.stop() == 0
+    began, queue, told = time.monotonic(), a.waiting(), a.told_to_retry()
+    eventually(lambda: a.waiting() > queue + 100_000, "telemetry piles up in the sender's queue", WITHIN)
+    eventually(lambda: a.told_to_retry() > told, "the sender is told to try again", WITHIN)
+    eventually(lambda: time.monotonic() > began + OUTAGE_S, "the outage lasts", OUTAGE_S + 1)
+    assert app.process.alive()
+    assert insights.memory() < before + MEMORY_OF_AN_OUTAGE
+    b.start()
+    everything_arrives_and_is_counted_once(app, a, insights, b)
+
+
+def everything_arrives_and_is_counted_once(app: App, a: Collector, insights: Insights, b: Collector) -> None:
+    assert app.process.stop() == 0
+    sent = app.spans()
+    assert len(sent) > 1000
+    eventually(a.delivered, "the sender's queue is empty", WITHIN)
+    eventually(lambda: sent <= span_ids(b.file).keys(), "every span arrives", WITHIN)
+    assert sent == span_ids(b.file).keys()
+    assert a.dropped() == []
+    insights.analyse()
+    assert insights.counted() == app.exceptions()
