@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse.csgraph import connected_components
 from sklearn.cluster import HDBSCAN
 
 from otel_insights.analysis.neighbours import Edges, connect, nearest
 
 NEIGHBOURS = 10
 MIN_CLUSTER_SIZE = 3
-SAME_DISTANCE = 0.35
-MAX_DISTANCE = 0.7
+SAME_DISTANCE = 0.3
+MAX_DISTANCE = 0.9
 _FAR = 4.0  # twice the greatest distance of rows of unit length
 _ZERO = 1e-6  # stands for no distance where a sparse matrix would take 0 for no edge
 
@@ -30,6 +31,23 @@ class Clustering:
     probabilities: NDArray[np.float64]
 
 
+def adopted_blocks(texts: Sequence[str], blocks: Sequence[str], complete: Sequence[bool]) -> list[str]:
+    """Return the blocks of signatures; incomplete ones take over the block of the complete one that they resemble.
+
+    A cut stack does not tell where the failure was. If its type and message (what a text says before its first " | ")
+    are known from one block only, it is taken to be there; if from several or none, it keeps its own.
+    """
+    known: dict[str, set[str]] = {}
+    heads = [text.partition(" | ")[0] for text in texts]
+    for head, block, whole in zip(heads, blocks, complete, strict=True):
+        if whole:
+            known.setdefault(head, set()).add(block)
+    return [
+        block if whole or len(known.get(head, ())) != 1 else next(iter(known[head]))
+        for head, block, whole in zip(heads, blocks, complete, strict=True)
+    ]
+
+
 def cluster(
     vectors: NDArray[np.float32],
     counts: Sequence[int],
@@ -43,12 +61,13 @@ def cluster(
     """Cluster rows of unit length, each of which was seen `counts[i]` times.
 
     HDBSCAN (Campello, Moulavi, Sander 2013) on the graph of exact nearest neighbours. A row stands for as many points
-    as it was seen, up to `min_cluster_size`: what is frequent is a cluster by itself, and what is rare joins what
-    is frequent nearby, or other rare rows, or nothing. Distances are Euclidean, 0..2.
+    as it was seen, up to `min_cluster_size`: what is frequent is a cluster by itself. Distances are Euclidean, 0..2.
 
     - Rows of different `blocks` never meet.
-    - No two rows meet over an edge longer than `max_distance` (None: any); too far is better a split than a merge.
     - What is nearer than `same_distance` is one: the hierarchy has no levels below it (as in Malzer and Baum 2020).
+    - Rare rows (seen less often than `min_cluster_size`) gather over edges up to `max_distance`, as messages do whose
+      values were not recognised. What is frequent takes in only what is nearer than `same_distance`: it would hide a
+      new failure that resembles it, and give it up again once that is frequent, too. None: no such limits.
 
     Labels are numbered by first appearance.
     """
@@ -56,43 +75,64 @@ def cluster(
     weights = np.minimum(np.maximum(np.asarray(counts, np.int64), 1), min_cluster_size)
     edges = nearest(vectors, max(neighbours, min_cluster_size), blocks)
     if max_distance is not None:
-        edges = edges.within(max_distance)
+        rare = (weights < min_cluster_size)[np.stack((edges.a, edges.b))].all(0)
+        edges = edges.where(edges.distance <= np.where(rare, max_distance, same_distance))
     elif blocks is None:
         edges = connect(vectors, edges)
+    edges = _reachable(edges, weights, min_cluster_size)
+    reach = np.where(edges.distance <= same_distance, _ZERO, edges.distance)
+    edges, islands = _islands(Edges(edges.a, edges.b, reach), weights, min_cluster_size)
     labels, probabilities = np.full(n, -1, np.int64), np.ones(n)
-    linked = np.unique(np.concatenate((edges.a, edges.b)))
-    if len(linked):
-        small = np.searchsorted(linked, edges.a), np.searchsorted(linked, edges.b)
-        found = _hdbscan(Edges(*small, edges.distance), weights[linked], min_cluster_size, same_distance)
-        labels[linked], probabilities[linked] = found
+    rows = np.flatnonzero(islands >= 0)
+    if len(rows):
+        small = Edges(np.searchsorted(rows, edges.a), np.searchsorted(rows, edges.b), edges.distance)
+        found = _hdbscan(small, weights[rows], islands[rows], min_cluster_size, whole=max_distance is None)
+        labels[rows], probabilities[rows] = found
     return _renumbered(labels, probabilities)
 
 
-def _hdbscan(
-    edges: Edges, weights: NDArray[np.int64], min_cluster_size: int, same_distance: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    n = len(weights)
-    core = _core_distances(edges, weights, min_cluster_size)
+def _reachable(edges: Edges, weights: NDArray[np.int64], points: int) -> Edges:
+    """Return the edges with their mutual reachability for distance, without those that reach too few points."""
+    core = _core_distances(edges, weights, points)
     reach = np.maximum(edges.distance, np.maximum(core[edges.a], core[edges.b]))
-    reach[reach <= same_distance] = _ZERO
+    return Edges(edges.a, edges.b, reach).where(reach < _FAR)
+
+
+def _islands(edges: Edges, weights: NDArray[np.int64], points: int) -> tuple[Edges, NDArray[np.int64]]:
+    """Return each row's connected component, -1 for those of too few points or one row, and the edges of the others."""
+    _, islands = connected_components(
+        coo_matrix((np.ones(len(edges.a)), (edges.a, edges.b)), shape=(len(weights), len(weights))), directed=False
+    )
+    enough = (np.bincount(islands, weights) >= points) & (np.bincount(islands) > 1)
+    return edges.where(enough[islands[edges.a]]), np.where(enough[islands], islands, -1)
+
+
+def _hdbscan(
+    edges: Edges, weights: NDArray[np.int64], islands: NDArray[np.int64], min_cluster_size: int, *, whole: bool
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Run HDBSCAN on rows copied as often as they weigh; `whole` if the rows are one island and may all be noise."""
+    n = len(weights)
     first = np.concatenate(([0], np.cumsum(weights)[:-1]))  # a row's first point; its copies follow
     points = int(weights.sum())
     copies = np.setdiff1d(np.arange(points), first)
     originals = np.repeat(np.arange(n), weights)[copies]
-    far = np.arange(n - 1)
-    graph = _graph(
-        points,
-        Edges(first[edges.a], first[edges.b], reach)
-        .plus(Edges(first[originals], copies, core[originals]))
-        .plus(Edges(first[far], first[far + 1], np.full(n - 1, _FAR))),
+    nearby = np.full(n, _FAR)
+    np.minimum.at(nearby, edges.a, edges.distance)
+    np.minimum.at(nearby, edges.b, edges.distance)
+    within = np.where(weights >= min_cluster_size, _ZERO, nearby)
+    graph = Edges(first[edges.a], first[edges.b], edges.distance).plus(
+        Edges(first[originals], copies, within[originals])
     )
+    if not whole:
+        # HDBSCAN never takes all points for one cluster, so an island of its own is put far from the others
+        extra = np.arange(points, points + min_cluster_size)
+        shores = np.concatenate((first[np.unique(islands, return_index=True)[1]], extra[:1]))
+        graph = graph.plus(Edges(extra[:-1], extra[1:], np.full(len(extra) - 1, _ZERO)))
+        graph = graph.plus(Edges(shores[:-1], shores[1:], np.full(len(shores) - 1, _FAR)))
+        points += min_cluster_size
     # the distances are mutual reachabilities already: with one sample, HDBSCAN takes them as they are
-    model = HDBSCAN(
-        min_cluster_size=max(2, min_cluster_size),
-        min_samples=1,
-        metric="precomputed",
-        copy=True,
-    ).fit(graph)
+    model = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=1, metric="precomputed", copy=True)
+    model.fit(_graph(points, graph))
     return model.labels_[first].astype(np.int64), model.probabilities_[first].astype(np.float64)
 
 

@@ -94,9 +94,10 @@ def _fingerprint(
     ours = _deepest_own(located)
     where = ours or raised_at
     words = template(root.message)
-    by_line = where is not None and where is raised_at and bool(where.frame.code)
-    line = _SPACE.sub("", where.frame.code) if where else ""
-    failed = line if by_line else words
+    line = _SPACE.sub(" ", ours.frame.code) if ours is not None and ours is raised_at else ""
+    by_words = not line or _SAYS_NOTHING.match(line) is not None
+    culprit = _CULPRIT.match(words)
+    failed = f"{line}\0{words}" if by_words else line
     root_type = _short(root.type)
     name = _plain(where.name) if where else ""
     return Fingerprint(
@@ -104,11 +105,11 @@ def _fingerprint(
         exception_type=exception_type or outermost.type,
         root_type=root.type,
         title=_title(outermost, root, where),
-        text=" | ".join((f"{root_type}: {words}", name, line[:120], _plain(raised_at.name) if raised_at else "")),
-        block=_hash("block", root_type, name),
+        text=f"{root_type}: {words}" + (f" | {line[:120]}" if line and not culprit else ""),
+        block=_block(root_type, name, words, own_line=bool(line)),
         packages=_packages(located, [*chain, root]),
         raise_keys=_raise_keys(chain, raised_at, complete=complete),
-        reasons=tuple(_reasons(chain, root, where, raised_at, by_line=by_line, complete=complete)),
+        reasons=tuple(_reasons(chain, root, where, raised_at, line=line, by_words=by_words, complete=complete)),
         complete=complete and bool(raised_at),
     )
 
@@ -151,12 +152,28 @@ def _deepest_own(located: list[list[_Located]]) -> _Located | None:
 
 
 _SPACE = re.compile(r"\s+")
+# a line that raises what it was given: only the message tells failures apart
+_SAYS_NOTHING = re.compile(r"raise\b[^'\"]*$")
+# messages that name their culprit: the same failure wherever it is met
+_CULPRIT = re.compile(
+    r"'(?!(?:NoneType|str|int|float|bool|bytes|list|dict|tuple|set|function|method|type)')[\w.]+' object"
+    r" has no attribute '\w+'"
+    r"|module '[\w.]+' has no attribute '\w+'|No module named '[\w.]+'|cannot import name '\w+' from '[\w.]+'"
+    r"|(?!__)[\w.]+\(\) (?:missing|got|takes) .*"
+)
 _LOCALS = re.compile(r"\.<locals>|\$\$?Lambda\S*|\$\d+|\$\$\S+|@[0-9a-f]{6,}|`\d+|lambda\$|<(\w+)>[bd]__[\d_]+")
 
 
 def _plain(name: str) -> str:
     """Drop what compilers number anew in every build."""
     return _LOCALS.sub(r"\1", name)
+
+
+def _block(root_type: str, name: str, words: str, *, own_line: bool) -> str:
+    """Name what may be one failure at all: one function, a message that begins alike; or one culprit anywhere."""
+    if culprit := _CULPRIT.match(words):
+        return _hash("culprit", root_type, culprit[0])
+    return _hash("block", name, "line" if own_line else "words", words.partition(" ")[0])
 
 
 def _short(kind: str) -> str:
@@ -229,7 +246,8 @@ def _reasons(
     where: _Located | None,
     raised_at: _Located | None,
     *,
-    by_line: bool,
+    line: str,
+    by_words: bool,
     complete: bool,
 ) -> Iterator[str]:
     if len(chain) > 1 or root is not chain[0]:
@@ -242,9 +260,9 @@ def _reasons(
         yield f"{_plain(where.name)} is the application's deepest function in the stack; line numbers do not count."
     else:
         yield f"No frame is the application's, so the place where it was raised decides: {_plain(where.name)}."
-    if by_line and where is not None:
-        yield f"That function's own line failed, and the line tells failures apart: {where.frame.code[:200]}"
-    else:
+    if line:
+        yield f"That function's own line failed, and the line tells failures apart: {line[:200]}"
+    if by_words:
         if raised_at is not None and raised_at is not where:
             yield f"It was raised further down, in {_plain(raised_at.name)}."
         yield f"The message without its values tells failures apart: {template(root.message)}"

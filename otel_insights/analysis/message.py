@@ -7,35 +7,54 @@ _LONGEST = 2000  # characters; what tells failures apart stands at the beginning
 _TEMPLATE = 240
 
 _Rule = tuple[re.Pattern[str], str]
-_RULES: tuple[_Rule, ...] = tuple(
-    (re.compile(pattern, flags), by)
-    for pattern, flags, by in (
-        (r"\x1b\[[0-9;]*m", 0, ""),
-        (r"\(Background on this error at: [^)\s]*\)?", 0, ""),  # SQLAlchemy
-        (r"\n\[(?:SQL|parameters): .*", re.DOTALL, ""),
-        (r"\n(?:DETAIL|HINT|CONTEXT|LINE \d+):.*", re.DOTALL, ""),  # PostgreSQL
-        (r"(?:See|For further information visit) https?://\S+", 0, ""),
-        (r"\b[a-zA-Z][\w+.-]{1,20}://[^\s'\"<>)\]]+", 0, "<url>"),
-        (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", 0, "<email>"),
-        (r"(?<!\w)[bru]?'(?:[^'\\\n]|\\.){0,400}'(?!\w)", 0, "<q>"),
-        (r"(?<!\w)[bru]?\"(?:[^\"\\\n]|\\.){0,400}\"(?!\w)", 0, "<q>"),
-        (r"`[^`\n]{0,400}`", 0, "<q>"),
-        (r"(?<![\w<])(?:[A-Za-z]:)?[/\\][\w.\-/\\@%+~]+", 0, "<path>"),
-        (r"(?<![\w/])[\w-]+(?:/[\w-]+){1,20}\.\w{1,5}\b", 0, "<path>"),
-        (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", 0, "<uuid>"),
-        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", 0, "<time>"),
-        (r"\b\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?\b", 0, "<addr>"),
-        (r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{0,4}(?![\w:])", 0, "<addr>"),
-        (r"\b(?:[\w-]{1,63}\.){1,8}[\w-]{1,63}:\d{2,5}\b", 0, "<addr>"),
-        (r"\b0x[0-9a-fA-F]+\b", 0, "<n>"),
-        (r"\b(?=[\w-]*\d)[\w-]+(?:\.[\w-]*\d[\w-]*)*", 0, "<n>"),
-        (r"[-+]?(?:<n>|\d)(?:[.,:]?(?:<n>|\d))*%?", 0, "<n>"),
-    )
+
+
+def _rules(*rules: tuple[str, str]) -> tuple[_Rule, ...]:
+    return tuple((re.compile(pattern), by) for pattern, by in rules)
+
+
+# details that come after what failed; dropped before anything else
+_DETAILS = re.compile(
+    r"\x1b\[[0-9;]*m"
+    r"|\[(?:Errno|WinError) -?\d+\] ?"
+    r"|\(Background on this error at: [^)\s]*\)?"  # SQLAlchemy
+    r"|\n\[(?:SQL|parameters): [\s\S]*"
+    r"|\s*debug_error_string = [\s\S]*"  # gRPC
+    r"|\n(?:DETAIL|HINT|CONTEXT|LINE \d+):[\s\S]*"  # PostgreSQL
+    r"|(?:See|For further information visit) https?://\S+"
+    r"|\n[ \t]*\n[\s\S]*"  # all but the first paragraph
+)
+# quoted, yet no values: they say what is wrong with the program
+_NAME = r"'[^\W\d][\w.]{0,100}'"
+_NAMES = re.compile(
+    r"(?:[Nn]o module named|cannot import name|has no attribute|^name|^module|(?:local|free) variable|argument:?) "
+    rf"{_NAME}|{_NAME} object|from {_NAME}(?= \()"
+    r"|'(?:NoneType|str|int|float|bool|bytes|list|dict|tuple|set|function|method|type|[<>+*/%-]|[<>]=)'"
+    r"|(['\"])[A-Z][a-z]+(?: [A-Za-z-]+){1,30}[.!]\1"  # a sentence
+)
+_VALUES = _rules(
+    (r"\b[a-zA-Z][\w+.-]{1,20}://[^\s'\"<>)\]]+", "<url>"),
+    (r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", "<email>"),
+    (r"(?<!\w)[bru]?'(?:[^'\\\n]|\\.){0,400}'(?!\w)", "<q>"),
+    (r"(?<!\w)[bru]?\"(?:[^\"\\\n]|\\.){0,1000}\"(?!\w)", "<q>"),
+    (r"`[^`\n]{0,400}`", "<q>"),
+    (r"(?<![\w<])(?:[A-Za-z]:)?[/\\][\w.\-/\\@%+~]+", "<path>"),
+    (r"(?<![\w/])[\w-]+(?:/[\w-]+){1,20}\.\w{1,5}\b", "<path>"),
+    (r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b", "<uuid>"),
+    (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<time>"),
+    (r"\b\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?\b", "<addr>"),
+    (r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{0,4}(?![\w:])", "<addr>"),
+    (r"\b(?:[\w-]{1,63}\.){1,8}[\w-]{1,63}:\d{2,5}\b", "<addr>"),
+    (r"\b0x[0-9a-fA-F]+\b", "<n>"),
+    (r"\b(?=[\w-]*\d)[\w-]+(?:\.[\w-]*\d[\w-]*)*", "<n>"),
+    (r"[-+]?(?:<n>|\d)(?:[.,:]?(?:<n>|\d))*%?", "<n>"),
 )
 _BRACKETED = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}")
 _VALUE = re.compile(r"<(?:q|n|url|uuid|path|time|addr|email|values)>")
 _REPEATED = re.compile(r"(<\w+>)(?:[\s,;]*(?:and )?\1)+")
 _SPACE = re.compile(r"\s+")
+_KEPT = 0xE100  # private-use characters stand for what is kept, so that no rule touches it
+_MOST_KEPT = 64
 
 
 @lru_cache(maxsize=4096)
@@ -47,35 +66,36 @@ def template(message: str) -> str:
     >>> template("HTTPSConnectionPool(host='db', port=5432): timed out (0x7f3a)")
     'HTTPSConnectionPool<values>: timed out <values>'
 
-    Names that say what is wrong with the program stay: an attribute or module that is missing is not a value.
+    What is quoted is a value, unless it says what is wrong with the program: a missing name, a type, a whole sentence.
 
     >>> template("module 'numpy' has no attribute 'float'")
     "module 'numpy' has no attribute 'float'"
+    >>> template("{'zip': ['Missing data for required field.']}")
+    "{<q>: ['Missing data for required field.']}"
     """
-    text = message[:_LONGEST]
-    text = _NAMES.sub(_protect, text)
-    for pattern, by in _RULES:
+    kept: list[str] = []
+
+    def keep(match: re.Match[str]) -> str:
+        if len(kept) >= _MOST_KEPT:
+            return match[0]
+        kept.append(match[0])
+        return chr(_KEPT + len(kept) - 1)
+
+    text = _DETAILS.sub("", message[:_LONGEST].strip())
+    text = _NAMES.sub(keep, text)
+    for pattern, by in _VALUES:
         text = pattern.sub(by, text)
     for _ in range(3):  # nested brackets, from the inside
         text = _BRACKETED.sub(_brackets, text)
     text = _SPACE.sub(" ", _REPEATED.sub(r"\1", text))
-    return text.replace(_OPEN, "'").replace(_SHUT, "'").strip()[:_TEMPLATE]
-
-
-_OPEN, _SHUT = "\ue000", "\ue001"
-_NAMES = re.compile(
-    r"(?:[Nn]o module named|cannot import name|has no attribute|^name|object|^module|(?:local|free) variable"
-    r"|argument:?) '[^\W\d][\w.]{0,100}'"
-    r"|'[^\W\d][\w.]{0,100}' object|from '[^\W\d][\w.]{0,100}'(?= \()"
-)
-
-
-def _protect(match: re.Match[str]) -> str:
-    before, name, after = match[0].split("'")
-    return f"{before}{_OPEN}{name}{_SHUT}{after}"
+    for at, name in enumerate(kept):
+        text = text.replace(chr(_KEPT + at), name)
+    return text.strip()[:_TEMPLATE]
 
 
 def _brackets(match: re.Match[str]) -> str:
-    """Keep what is words only; hide lists, mappings and arguments."""
+    """Hide lists, mappings and arguments; keep what is words only, or holds something kept."""
     inner = match[0][1:-1]
-    return "<values>" if not inner or _VALUE.search(inner) or any(c in inner for c in ",=:[{") else match[0]
+    if not inner or any(_KEPT <= ord(c) < _KEPT + _MOST_KEPT for c in inner):
+        return match[0]
+    return "<values>" if _VALUE.search(inner) or any(c in inner for c in ",=:[{") else match[0]

@@ -27,9 +27,8 @@ class Edges:
             np.concatenate((self.distance, other.distance)),
         )
 
-    def within(self, distance: float) -> "Edges":
-        """Return the edges that are no longer than that."""
-        keep = self.distance <= distance
+    def where(self, keep: NDArray[np.bool_]) -> "Edges":
+        """Return the edges for which `keep` is true."""
         return Edges(self.a[keep], self.b[keep], self.distance[keep])
 
 
