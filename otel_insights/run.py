@@ -13,9 +13,9 @@ from pathlib import Path
 
 from otel_insights.component import Kind
 from otel_insights.components import Registry
-from otel_insights.config import Config, InvalidConfig, load
+from otel_insights.config import Config, InvalidConfig, host_and_port, load
+from otel_insights.embedded_http import EmbeddedHttp
 from otel_insights.errors import InsightsError
-from otel_insights.listening import Api
 from otel_insights.service import Service
 
 _log = logging.getLogger("otel_insights")
@@ -48,9 +48,13 @@ class Running:
             return
         from otel_insights.api import create_app  # noqa: PLC0415 - FastAPI is loaded only where there is an API
 
-        api = Api(create_app(self.service), self.service.config.api.endpoint)
-        await api.start()
-        self.api_url = api.url
+        host, port = host_and_port(self.service.config.api.endpoint)
+        api = EmbeddedHttp(create_app(self.service), host, port)
+        try:
+            await api.start()
+        except OSError as error:
+            raise OSError(error.errno, f"api.endpoint: {error.strerror or error}") from error
+        self.api_url = f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
         self._stack.push_async_callback(api.stop)
 
     async def stop(self) -> None:

@@ -188,7 +188,7 @@ class TestRun:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             service = start(parrot(tmp_path, more=f"api: {{endpoint: '127.0.0.1:{port}'}}"))
-            service.says(f"api.endpoint: 127.0.0.1:{port}: Address already in use")
+            service.says(f"api.endpoint: cannot listen on 127.0.0.1:{port}: Address already in use")
             assert service.process.wait(20) == 2
 
     def test_sighup_reads_the_file_again(self, start: Starter, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ class TestRun:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             parrot(tmp_path, "after", more=f"api: {{endpoint: '127.0.0.1:{taken.getsockname()[1]}'}}")
             service.process.send_signal(signal.SIGHUP)
-            service.says("back to the configuration before: api.endpoint: 127.0.0.1:")
+            service.says("back to the configuration before: api.endpoint: cannot listen on 127.0.0.1:")
         assert service.end() == 0
 
 
