@@ -1,6 +1,6 @@
 """From scored columns to findings: conditions that select the same environments become one finding with aliases."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -26,13 +26,15 @@ class Finding:
     p_value: float
 
 
-def choose(candidates: Sequence[Candidate], columns: Columns, p_value: Callable[[float], float]) -> list[Finding]:
+def choose(candidates: Sequence[Candidate], columns: Columns, p_values: Mapping[Candidate, float]) -> list[Finding]:
     """Return the distinct findings among the candidates (best first), each with its aliases by likelihood.
 
     A candidate with the keys of a better one and much the same environments is dropped.
     """
     groups: dict[bytes, list[Candidate]] = {}
     for candidate in candidates:
+        if _is_redundant(candidate, columns):
+            continue
         groups.setdefault(np.packbits(_selected(candidate, columns)).tobytes(), []).append(candidate)
     out: list[Finding] = []
     taken: list[tuple[frozenset[str], NDArray[np.bool_]]] = []
@@ -44,12 +46,18 @@ def choose(candidates: Sequence[Candidate], columns: Columns, p_value: Callable[
         if not ways:
             continue
         taken += [(_keys(w), selected) for w in ways[:1]]
-        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_value(alike[0].score)))
+        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_values[alike[0]]))
     return out
 
 
 def _selected(candidate: Candidate, columns: Columns) -> NDArray[np.bool_]:
     return np.asarray(columns.matrix[:, list(candidate.columns)].all(axis=1))
+
+
+def _is_redundant(candidate: Candidate, columns: Columns) -> bool:
+    """Tell whether one half of a pair selects by itself what both do."""
+    size = _selected(candidate, columns).sum()
+    return len(candidate.columns) > 1 and any(columns.matrix[:, j].sum() == size for j in candidate.columns)
 
 
 def _distinct(alike: Sequence[Candidate], columns: Columns) -> list[Conditions]:

@@ -21,6 +21,8 @@ _PLACEMENT = ("k8s.", "cloud.", "deployment.", "container.", "host.", "faas.", "
 _NOT_PLACEMENT = ("host.arch", "host.cpu.", "container.runtime")
 _IDENTITY = ("service.name", "service.namespace", "service.instance.id", "process.pid", "process.parent_pid")
 _IDENTITY_SHARE = 0.6  # a key with more distinct values than this share of the environments names them
+_OWN_CODE = 3.0  # how much likelier a release is when the service's own code raised the error
+_PRESENCE = -math.log(4)  # that a package is there or not is a rarer cause than its version
 _LEAST = 2  # environments on either side of a condition
 
 
@@ -47,7 +49,6 @@ def build_columns(
     runtime, environment variables, packages that the stack trace names, other packages, the rest), within a kind
     among its keys, within a key among its columns. `packages` is the stack, outermost first.
     """
-    named = set(packages)
     found: dict[bytes, tuple[NDArray[np.bool_], list[tuple[str, Conditions]]]] = {}
     sizes: defaultdict[str, int] = defaultdict(int)
     for key in sorted({key for configuration in configurations for key in configuration}):
@@ -62,10 +63,10 @@ def build_columns(
             own.add(packed)
         if own:
             sizes[key] = len(own)
-    prior = _priors(sizes, named)
+    prior = _priors(sizes, packages)
     matrix = np.array([column for column, _ in found.values()], dtype=bool).reshape(-1, len(configurations)).T
     hypotheses = tuple(_by_likelihood(conditions, prior) for _, conditions in found.values())
-    weights = np.array([_log_sum({c[-1].key: w for w, c in h}.values()) for h in hypotheses])
+    weights = np.array([_log_sum({c[-1].key: w for w, c in reversed(h)}.values()) for h in hypotheses])
     return Columns(matrix, hypotheses, weights)
 
 
@@ -117,20 +118,32 @@ def _kind(key: str, named: set[str]) -> str:
     return "platform" if key.startswith(("process.", "os.", "host.", "telemetry.")) else "other"
 
 
-def _priors(sizes: Mapping[str, int], named: set[str]) -> dict[str, float]:
+def _priors(sizes: Mapping[str, int], stack: Sequence[str]) -> dict[str, float]:
+    named = set(stack)
     kinds: defaultdict[str, int] = defaultdict(int)
     for key in sizes:
         kinds[_kind(key, named)] += 1
-    return {k: -math.log(len(kinds) * kinds[_kind(k, named)] * n) for k, n in sizes.items()}
+    shares = dict.fromkeys(kinds, 1.0)
+    if stack:  # whose code raised it?
+        shares["release"] = _OWN_CODE if stack[-1] == "<app>" else 1 / _OWN_CODE
+    total = sum(shares[kind] for kind in kinds)
+    out = {}
+    for key, size in sizes.items():
+        kind = _kind(key, named)
+        out[key] = math.log(shares[kind] / total / kinds[kind] / size)
+    return out
 
 
 def _by_likelihood(
     conditions: Sequence[tuple[str, Conditions]], prior: Mapping[str, float]
 ) -> tuple[tuple[float, Conditions], ...]:
     """Order hypotheses with the same environments: likelier keys first, and plain equality before a range."""
-    return tuple(
-        sorted(((prior[k], c) for k, c in conditions), key=lambda h: (-h[0], h[1][-1].op != "==", h[1][-1].key))
-    )
+    weighed = [(prior[k] + (_PRESENCE if _is_presence(c[-1]) else 0.0), c) for k, c in conditions]
+    return tuple(sorted(weighed, key=lambda h: (-h[0], h[1][-1].op != "==", h[1][-1].key)))
+
+
+def _is_presence(condition: Condition) -> bool:
+    return condition.op in ("present", "absent") and condition.key.startswith("package.")
 
 
 def _log_sum(values: Iterable[float]) -> float:

@@ -5,7 +5,7 @@ deployment environment, given how much each did; conditions and pairs of conditi
 same search would find in at most one of twenty meaningless relabellings is called established.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from otel_insights.analysis.choice import Finding, choose
 from otel_insights.analysis.columns import build_columns
-from otel_insights.analysis.conditions import Condition, normalise_package
+from otel_insights.analysis.conditions import Condition
+from otel_insights.analysis.distributions import distribution
 from otel_insights.analysis.explanation import Environment, Explanation, Reason, Remedy, Silence, Suggestion, Tier
-from otel_insights.analysis.exposure import build_strata
+from otel_insights.analysis.exposure import Strata, build_strata
 from otel_insights.analysis.maxt import null_scores, p_value
+from otel_insights.analysis.refinement import refine
 from otel_insights.analysis.relabelling import relabel
 from otel_insights.analysis.remedy import find_remedy
-from otel_insights.analysis.search import Search
+from otel_insights.analysis.search import NOTHING, Search
 from otel_insights.analysis.wording import silence_text, suggestion_text
 
 __all__ = ["Environment", "Explanation", "Reason", "Remedy", "Silence", "Suggestion", "Tier", "explain"]
@@ -29,7 +31,8 @@ _LEAST_RISK_RATIO = 2.0
 _MOST_RISK_RATIO = 10_000.0
 _WIDE = 0.7  # share of a service's environments that fail, from which the service itself is the matter
 _SUGGESTIONS = 3
-_ANCHORS = 12
+_ANCHORS = 12  # single conditions that are tried together with every other
+_CANDIDATES = 200
 
 
 def explain(
@@ -54,7 +57,7 @@ def explain(
         return Explanation((), _silence(_poor_reason(failing, healthy), failing, healthy), len(compared), sampled=False)
     rng = np.random.default_rng(seed)
     sample = _sample(failing, healthy, max_environments, rng)
-    stack = [p if p == "<app>" else normalise_package(p) for p in packages]
+    stack = [p if p == "<app>" else distribution(p) for p in packages]
     findings = _find(sample, stack, alpha, permutations, rng)
     fleet = _Fleet.of(failing, healthy)
     suggestions = _suggestions(findings, fleet, stack, alpha)
@@ -94,15 +97,14 @@ def _find(
 ) -> list[Finding]:
     """Search the sample and put a family-wise p-value on what is found."""
     failing = np.array([e.failures > 0 for e in sample])
-    services = [e.service for e in sample]
-    columns = build_columns(services, [e.configuration for e in sample], stack)
-    deployments = [e.configuration.get("deployment.environment.name", "") for e in sample]
-    strata = build_strata(services, deployments, failing, _work(sample))
+    columns = build_columns([e.service for e in sample], [e.configuration for e in sample], stack)
+    strata_within = _strata_of(sample, failing)
+    strata = strata_within(np.ones(len(sample), dtype=bool))
     if not columns.hypotheses or not strata.rows:
         return []
     search = Search(columns, strata, failing, anchors=_ANCHORS)
-    candidates = search.candidates(200)
-    if not candidates or candidates[0].score < -1e5:  # noqa: PLR2004 - nothing raises the risk
+    candidates = search.candidates(_CANDIDATES)
+    if candidates[0].score <= NOTHING:
         return []
     null = null_scores(
         search.best_scores,
@@ -111,7 +113,25 @@ def _find(
         permutations=permutations,
         alpha=alpha,
     )
-    return choose(candidates, columns, lambda score: p_value(score, null))
+    p_values = {c: p_value(c.score, null) for c in candidates}
+    best = candidates[0]
+    if len(best.columns) == 1 and p_values[best] <= alpha:
+        finer = refine(best, columns, failing, strata_within, permutations=permutations, alpha=alpha, rng=rng)
+        if finer is not None:
+            candidates.insert(0, finer.candidate)
+            p_values[finer.candidate] = max(finer.p_value, p_values[best])
+    return choose(candidates, columns, p_values)
+
+
+def _strata_of(sample: Sequence[Environment], failing: NDArray[np.bool_]) -> Callable[[NDArray[np.bool_]], Strata]:
+    services = np.array([e.service for e in sample])
+    deployments = np.array([e.configuration.get("deployment.environment.name", "") for e in sample])
+    work = _work(sample)
+
+    def within(part: NDArray[np.bool_]) -> Strata:
+        return build_strata(services, deployments, failing, work, np.flatnonzero(part))
+
+    return within
 
 
 def _work(sample: Sequence[Environment]) -> NDArray[np.float64]:

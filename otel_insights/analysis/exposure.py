@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_LEAST_IN_STRATUM = 10
+_BEFOREHAND = (0.4, 0.15, 0.15, 0.15, 0.15)  # how likely each is: many failures ask for no work at all
+_LEAST_IN_STRATUM = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,29 @@ class Strata:
 
 
 def build_strata(
-    services: Sequence[str], deployments: Sequence[str], failing: NDArray[np.bool_], exposure: Floats
+    services: NDArray[np.str_],
+    deployments: NDArray[np.str_],
+    failing: NDArray[np.bool_],
+    exposure: Floats,
+    part: NDArray[np.intp],
 ) -> Strata:
     """Return strata of one service and one deployment environment each, and chances that grow with exposure.
 
-    A deployment environment with fewer than ten environments of a service stays with the service's remaining ones.
+    Only the environments of `part` (indices) are put into strata. A deployment environment with fewer than twenty
+    environments of a service stays with the service's remaining ones.
     """
-    codes = _codes(services, deployments)
-    rows = [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
+    codes = _codes(services[part], deployments[part])
+    rows = [part[codes == code] for code in np.unique(codes)]
     rows = [members for members in rows if 0 < failing[members].sum() < len(members)]
     return Strata(tuple(rows), _chances(rows, failing, exposure))
 
 
-def _codes(services: Sequence[str], deployments: Sequence[str]) -> NDArray[np.intp]:
+def _codes(services: NDArray[np.str_], deployments: NDArray[np.str_]) -> NDArray[np.intp]:
     whole = np.unique(services, return_inverse=True)[1]
-    part_of = np.unique([f"{s}\0{d}" for s, d in zip(services, deployments, strict=True)], return_inverse=True)[1]
-    sizes = np.bincount(part_of)
-    codes = np.where(sizes[part_of] >= _LEAST_IN_STRATUM, part_of + whole.max() + 1, whole)
-    return np.unique(codes, return_inverse=True)[1]
+    pairs = np.stack([whole, np.unique(deployments, return_inverse=True)[1]])
+    finer, sizes = np.unique(pairs, axis=1, return_inverse=True, return_counts=True)[1:]
+    finer = finer.reshape(-1)
+    return np.where(sizes[finer] >= _LEAST_IN_STRATUM, finer + len(services), whole)
 
 
 def _chances(rows: Sequence[NDArray[np.intp]], failing: NDArray[np.bool_], exposure: Floats) -> Floats:
@@ -60,7 +66,7 @@ def _chances(rows: Sequence[NDArray[np.intp]], failing: NDArray[np.bool_], expos
         used = np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp)
         likelihoods.append(np.log(np.where(failing, chance, 1 - chance)[used]).sum())
         fits.append(chance)
-    weights = np.exp(np.array(likelihoods) - max(likelihoods))
+    weights = np.array(_BEFOREHAND) * np.exp(np.array(likelihoods) - max(likelihoods))
     return np.asarray(np.average(fits, axis=0, weights=weights))
 
 

@@ -9,7 +9,9 @@ from otel_insights.analysis.columns import Columns
 from otel_insights.analysis.exposure import Strata
 from otel_insights.analysis.likelihood import Array, Moments, log_ratio, moments
 
+NOTHING = -1e6  # the score of a condition that does not raise the risk
 _PAIRABLE = 1500  # columns that take part in pairs: the likeliest beforehand
+_TEMPER = 1.0
 _PAIR_PRIOR = 0.0  # logarithm of how much likelier a pair is than two independent draws of a condition
 
 
@@ -29,7 +31,7 @@ class Search:
 
     def __init__(self, columns: Columns, strata: Strata, failing: NDArray[np.bool_], *, anchors: int) -> None:
         self._matrix = columns.matrix.astype(np.float32)
-        self._weights = columns.weights.astype(np.float32)
+        self._weights = (_TEMPER * columns.weights).astype(np.float32)
         self._strata, self._failing = strata, failing
         everything = np.ones((len(failing), 1), dtype=np.float32)
         self._singles = moments(everything, self._matrix, strata, failing).take(0)
@@ -66,19 +68,21 @@ class Search:
 
     def _single_scores(self, labels: Array) -> Array:
         evidence = log_ratio(labels @ self._matrix, self._singles)
-        return np.where(evidence > 0, evidence + self._weights, np.float32(-1e6))
+        return np.where(evidence > 0, evidence + self._weights, np.float32(NOTHING))
 
     def _pair_scores(self, labels: Array, singles: Array) -> tuple[NDArray[np.intp], Array]:
         """Return the anchors and the scores of each with every pairable column."""
         order = np.argsort(-singles[self._pairable], kind="stable")[: self._anchors]
         anchors = self._pairable[order]
+        if not len(anchors):
+            return anchors, np.zeros((0, len(self._pairable)), dtype=np.float32)
         self._prepare(anchors)
         known = Moments(*(np.stack(p) for p in zip(*(self._fields(a) for a in anchors), strict=True)))
         failing = np.flatnonzero(labels)
         inside = self._matrix[np.ix_(failing, anchors)].T @ self._right[failing]
         evidence = log_ratio(inside, known)
         weights = self._weights[anchors][:, None] + self._weights[self._pairable][None] + np.float32(_PAIR_PRIOR)
-        return anchors, np.where(evidence > 0, evidence + weights, np.float32(-1e6))
+        return anchors, np.where(evidence > 0, evidence + weights, np.float32(NOTHING))
 
     def _fields(self, anchor: np.intp) -> tuple[Array, ...]:
         known = self._pairs[int(anchor)]

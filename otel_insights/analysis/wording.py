@@ -45,7 +45,7 @@ def silence_text(reason: Reason, failing: int, healthy: int) -> str:
     sides = f"{_count(failing, 'failing')} and {_count(healthy, 'healthy')} environments"
     return {
         "not_enough_environments": f"Too few environments to tell ({sides}); more of either side would help.",
-        "no_healthy_side": f"Every environment of the service that was seen fails ({failing}): nothing to compare with.",
+        "no_healthy_side": f"Every environment of the service fails ({failing}): there is nothing to compare with.",
         "no_difference": f"No configuration tells {sides} apart better than chance would.",
         "service_wide": f"The service fails almost everywhere ({sides}), whatever its configuration.",
     }[reason]
