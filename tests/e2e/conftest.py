@@ -1,6 +1,6 @@
 """The real Collector, and a stage for each test on which everything is ended afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,21 @@ def otelcol() -> Path:
         pytest.skip(str(reason))
 
 
+ON_STAGE = pytest.StashKey[Stage]()
+
+
 @pytest.fixture
-def stage(otelcol: Path, tmp_path: Path) -> Iterator[Stage]:
-    made = Stage(otelcol, tmp_path)
+def stage(request: pytest.FixtureRequest, otelcol: Path, tmp_path: Path) -> Iterator[Stage]:
+    made = request.node.stash[ON_STAGE] = Stage(otelcol, tmp_path)
     yield made
     made.end()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the processes of a failed test said."""
+    report = yield
+    if report.failed and ON_STAGE in item.stash:
+        processes = item.stash[ON_STAGE].processes
+        report.sections += [(f"{one.name}, last lines of its log", one.tail()) for one in processes]
+    return report

@@ -102,7 +102,7 @@ class Process:
         """Return the end of its log, without what a Collector repeats on every line."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         kept = [line[:400] for line in re.sub(r'"resource": \{.*?\}, ', "", text).splitlines()]
-        return "\n".join([f"--- {self.name}, last lines of its log", *kept[-lines:]])
+        return "\n".join(kept[-lines:])
 
 
 def _exists(group: int) -> bool:

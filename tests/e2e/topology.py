@@ -194,10 +194,9 @@ class Stage:
         return made
 
     def end(self) -> None:
-        """End everything, and print what it said: pytest shows that where the test failed."""
+        """End everything that was started."""
         for process in reversed(self.processes):
             process.end()
-            sys.stdout.write(process.tail() + "\n")
 
 
 def _answers(url: str) -> bool:
