@@ -6,9 +6,10 @@ Two forms (semantic conventions, exceptions on spans and in logs): span events n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -16,9 +17,19 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_insights import environment, semconv
 from otel_insights.environment import Sender
-from otel_insights.payload import EVENT_NAMED_EXCEPTION, EXCEPTION_ATTRIBUTE, Item, Payload, Scalar, attribute
+from otel_insights.errors import BadData
+from otel_insights.payload import (
+    EVENT_NAMED_EXCEPTION,
+    EXCEPTION_ATTRIBUTE,
+    ExportRequest,
+    Item,
+    Payload,
+    Scalar,
+    attribute,
+)
 from otel_insights.store.occurrences import key_of
 
+_STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
 _EXCEPTION = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
 
 
@@ -144,9 +155,54 @@ def stamp(payload: Payload, stamps: Sequence[tuple[Found, Mapping[str, Scalar]]]
     payload.replace((item, carrier.SerializeToString()) for item, carrier in edited.items())
 
 
-def _set(attributes: object, values: Mapping[str, Scalar]) -> None:
+def audit(before: bytes, payload: Payload, stamped: int, our_instance: str) -> str:
+    """Check by a full parse what was done without one; "" if all is well, else what is not.
+
+    What was stamped must be every exception that there is, and without the stamps the request must be what it was.
+    A request that does not parse as a whole (a string that is no UTF-8) cannot be checked so.
+    """
+    try:
+        was, now = Payload(payload.signal, before).message(), payload.message()
+    except BadData:
+        return ""
+    expected = sum(
+        _exceptions_in(carrier) for resource, carrier in _carriers(was) if _instance(resource) != our_instance
+    )
+    if expected != stamped:
+        return f"{stamped} exceptions were found, a full parse finds {expected}"
+    for _, carrier in (*_carriers(was), *_carriers(now)):
+        for attributes in (carrier.attributes, *(event.attributes for event in getattr(carrier, "events", ()))):
+            _drop(attributes, _STAMPS)
+    return "" if was == now else "more than the stamps was changed"
+
+
+def _instance(resource: bytes) -> str:
+    sender = environment.read(resource)
+    return sender.key.instance if sender else ""
+
+
+def _carriers(request: ExportRequest) -> Iterable[tuple[bytes, Span | LogRecord]]:
+    """Give every span or log record with its serialised resource."""
+    for part in (*getattr(request, "resource_spans", ()), *getattr(request, "resource_logs", ())):
+        resource = part.resource.SerializeToString()
+        for scope in (*getattr(part, "scope_spans", ()), *getattr(part, "scope_logs", ())):
+            for carrier in (*getattr(scope, "spans", ()), *getattr(scope, "log_records", ())):
+                yield resource, carrier
+
+
+def _exceptions_in(carrier: Span | LogRecord) -> int:
+    if isinstance(carrier, Span):
+        return sum(event.name == semconv.EXCEPTION_EVENT for event in carrier.events)
+    return int(any(_read(carrier.attributes)[:3]))
+
+
+def _set(attributes: RepeatedCompositeFieldContainer[KeyValue], values: Mapping[str, Scalar]) -> None:
     """Set attributes, over what an earlier pass or another otel-insights has set."""
-    for index in reversed(range(len(attributes))):  # type: ignore[arg-type]
-        if attributes[index].key in values:  # type: ignore[index]
-            del attributes[index]  # type: ignore[attr-defined]
-    attributes.extend(attribute(key, value) for key, value in values.items())  # type: ignore[attr-defined]
+    _drop(attributes, values)
+    attributes.extend(attribute(key, value) for key, value in values.items())
+
+
+def _drop(attributes: RepeatedCompositeFieldContainer[KeyValue], keys: Container[str]) -> None:
+    for index in reversed(range(len(attributes))):
+        if attributes[index].key in keys:
+            del attributes[index]

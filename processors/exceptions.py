@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,13 +16,15 @@ from otel_insights.analysis.grouping import Grouping, group
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.findings import finding
 from otel_insights.payload import Payload, Scalar, Signal
-from otel_insights.raised import Found, find_in_logs, find_in_spans, stamp
+from otel_insights.raised import Found, audit, find_in_logs, find_in_spans, stamp
 from otel_insights.store import clusters as memory
 from otel_insights.store import occurrences
 from otel_insights.store.clusters import Membership
 from otel_insights.store.occurrences import Observation
 from otel_insights.store.outbox import Finding
 from otel_insights.units import Duration
+
+_log = logging.getLogger(__name__)
 
 
 class ExceptionsSettings(Settings):
@@ -37,6 +40,8 @@ class ExceptionsSettings(Settings):
     """How long single occurrences are kept; counts and examples stay."""
     remembered: int = Field(default=8192, ge=1)
     """Stack traces whose fingerprint is kept at hand."""
+    audit_every: int = Field(default=1000, ge=0)
+    """One payload in so many is checked by a full parse; 0: none. What fails the check goes on as it came."""
 
 
 @dataclass(slots=True)
@@ -47,6 +52,8 @@ class Exceptions(Processor):
     _members: dict[tuple[str, str], Membership] = field(default_factory=dict, init=False)
     _unseen: set[str] = field(default_factory=set, init=False)
     """Namespaces with fingerprints that no clustering has seen."""
+    _seen: int = field(default=0, init=False)
+    """Payloads, for the audit."""
     _fingerprint: Callable[[str, str, str], Fingerprint] = field(init=False)
 
     async def start(self, host: Host) -> None:
@@ -66,10 +73,24 @@ class Exceptions(Processor):
             found, unread = find(payload, self.host.instance_id)
             if unread:
                 self.host.metrics.add("otel_insights_uninspected_items", unread, processor=str(self.id))
+            before = payload.data
             if found:
                 ids = await self._commit(found)
                 stamp(payload, [(one, self._stamps(one, id_)) for one, id_ in zip(found, ids, strict=True)])
+            self._seen += 1
+            if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
+                payload = self._audited(before, payload, len(found))
         return await forward(payload)
+
+    def _audited(self, before: bytes, payload: Payload, stamped: int) -> Payload:
+        """Check a payload; one that is not as it should be goes on as it came."""
+        wrong = audit(before, payload, stamped, self.host.instance_id)
+        self.host.metrics.add("otel_insights_audited_payloads", processor=str(self.id))
+        if not wrong:
+            return payload
+        _log.error("processors.%s: a payload goes on as it came, for the audit says: %s", self.id, wrong)
+        self.host.metrics.add("otel_insights_audit_failures", processor=str(self.id))
+        return Payload(payload.signal, before, replay=payload.replay)
 
     async def _commit(self, found: Sequence[Found]) -> list[str]:
         """Remember exceptions; the store tells the fingerprint of each one's raise (see `occurrences.record`)."""

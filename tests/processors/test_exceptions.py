@@ -174,3 +174,28 @@ async def test_namespaces_do_not_share_clusters(exceptions, host):
     await exceptions.analyse()
     assert [cluster.namespace for cluster in await all_clusters(host.store)].count("a") == 1
     assert len(await all_clusters(host.store)) == 2
+
+
+async def test_audit_by_full_parse_finds_nothing_wrong_and_counts_itself(host):
+    made, sink = build(FACTORY, audit_every=1), Sink()
+    await made.start(host)
+    await passing([made], spans(span(1, raised(charge, 5), raised(look_up, "o")), span(2), span(3)), sink)
+    await passing([made], logs(log("x", raised(charge, 5)), log("y")), sink)
+    await passing([made], spans(span(4)), sink)
+    await passing([made], spans(span(5, raised(charge, 5)), of=resource(host.instance_id)), sink)
+    assert host.metrics.value("otel_insights_audited_payloads", processor="exceptions") == 4
+    assert host.metrics.value("otel_insights_audit_failures", processor="exceptions") == 0
+
+
+async def test_payload_that_fails_the_audit_goes_on_as_it_came(host, monkeypatch, caplog):
+    from otel_insights.processors import exceptions as module
+
+    made, sink = build(FACTORY, audit_every=1), Sink()
+    await made.start(host)
+    payload = spans(span(1, raised(charge, 5)))
+    before = payload.data
+    monkeypatch.setattr(module, "find_in_spans", lambda payload, ours: ([], 0))  # a search that misses something
+    await passing([made], payload, sink)
+    assert sink.got[0].data == before
+    assert "1" in caplog.text
+    assert "a full parse finds 1" in caplog.text
