@@ -6,12 +6,12 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_insights.component import Kind
+from otel_insights.component import Component, ComponentId, Kind
 from otel_insights.components import Registry
 from otel_insights.config import Config, InvalidConfig, host_and_port, load
 from otel_insights.embedded_http import EmbeddedHttp
@@ -63,25 +63,24 @@ class Running:
 
     def summary(self) -> str:
         """Tell a person where telemetry comes in, where it goes, and where to look."""
-        config = self.service.config
-        lines = [f"receives  {_where(config, Kind.RECEIVER) or 'nothing'}"]
-        lines.append(f"sends     {_where(config, Kind.EXPORTER) or _NOWHERE}")
-        lines.append(f"keeps     {config.store_shown()}")
+        lines = [f"receives  {self._where(Kind.RECEIVER, self.service.receivers)}"]
+        lines.append(f"sends     {self._where(Kind.EXPORTER, self.service.exporters) or _NOWHERE}")
+        lines.append(f"keeps     {self.service.config.store_shown()}")
         lines.append(f"shows     {self.api_url or 'nothing (the API is off)'}")
         return "\n".join(["otel-insights is ready", *(f"  {line}" for line in lines)])
 
+    def _where(self, kind: Kind, components: Mapping[ComponentId, Component]) -> str:
+        """List components, with their addresses or files where they have any."""
+        parts = []
+        for id_, component in components.items():
+            settings = self.service.config.components[kind][id_]
+            own = getattr(component, "address", "")
+            place = own or getattr(settings, "endpoint", None) or getattr(settings, "path", None)
+            parts.append(f"{id_} {place}" if place else str(id_))
+        return ", ".join(parts)
+
 
 _NOWHERE = "nothing: insights are kept and shown (OTEL_EXPORTER_OTLP_ENDPOINT or an exporter in the file changes that)"
-
-
-def _where(config: Config, kind: Kind) -> str:
-    """List components with the address or file in their settings."""
-    parts = []
-    for id_ in config.used(kind):
-        settings = config.components[kind][id_]
-        place = getattr(settings, "endpoint", None) or getattr(settings, "path", None)
-        parts.append(f"{id_} {place}" if place else str(id_))
-    return ", ".join(parts)
 
 
 async def run(path: Path | None, registry: Registry, say: Callable[[str], None]) -> int:

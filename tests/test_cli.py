@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -173,6 +174,29 @@ class TestRun:
         assert f"keeps     sqlite:///{tmp_path}/store.db" in said
         assert service.end() == 0
         service.says("parrot stops hello")
+
+    def test_what_comes_in_over_http_goes_out_over_grpc_to_the_next_hop(self, start: Starter, tmp_path: Path) -> None:
+        """Two services, one behind the other; the request is answered when the second has written it."""
+        line = (
+            "service: {pipelines: {traces: {receivers: [%s], exporters: [%s]}}}\nstore: {url: 'sqlite://'}\napi: null\n"
+        )
+        behind = tmp_path / "behind.yaml"
+        behind.write_text(
+            "receivers: {otlp_grpc: {endpoint: '127.0.0.1:0'}}\n"
+            f"exporters: {{otlp_file: {{path: '{tmp_path}/out.jsonl'}}}}\n{line % ('otlp_grpc', 'otlp_file')}"
+        )
+        address = start(behind).says("receives  otlp_grpc ").split()[-1]
+        before = tmp_path / "before.yaml"
+        before.write_text(
+            "receivers: {otlp_http: {endpoint: '127.0.0.1:0'}}\n"
+            f"exporters: {{otlp: {{endpoint: 'http://{address}'}}}}\n{line % ('otlp_http', 'otlp')}"
+        )
+        door = start(before).says("receives  otlp_http ").split()[-1]
+        sent = environment(1, fails=True)
+        answer = httpx.post(f"http://{door}/v1/traces", json=sent, timeout=20)
+        assert (answer.status_code, answer.json()) == (200, {})
+        (received,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+        assert received == sent
 
     def test_ctrl_c_ends_it_as_well(self, start: Starter, tmp_path: Path) -> None:
         service = start(parrot(tmp_path))
