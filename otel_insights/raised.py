@@ -50,6 +50,7 @@ class Found:
     trace_id: bytes
     span_id: bytes
     time_ns: int
+    """0 where the telemetry names no time that can be one."""
     weight: float
 
 
@@ -91,7 +92,7 @@ def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
             stacktrace=stacktrace,
             trace_id=_id(span.trace_id),
             span_id=_id(span.span_id),
-            time_ns=event.time_unix_nano or span.end_time_unix_nano,
+            time_ns=_time(event.time_unix_nano, span.end_time_unix_nano),
             weight=1.0,
         )
 
@@ -125,7 +126,7 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
                     stacktrace=stacktrace,
                     trace_id=_id(record.trace_id),
                     span_id=_id(record.span_id),
-                    time_ns=record.time_unix_nano or record.observed_time_unix_nano,
+                    time_ns=_time(record.time_unix_nano, record.observed_time_unix_nano),
                     weight=weight,
                 )
             )
@@ -137,6 +138,11 @@ def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
     weight = next((one.value.int_value for one in attributes if one.key == semconv.LOG_COUNT), 1)
     type_, message, stacktrace = (values.get(key, "") for key in _EXCEPTION)
     return type_, message, stacktrace, float(max(weight, 1))
+
+
+def _time(*candidates: int) -> int:
+    """Take the first that can be a time; 0 if none can. OTLP has 64 bits for it, of which the store keeps 63."""
+    return next((one for one in candidates if 0 < one < 2**63), 0)
 
 
 def _id(id_: bytes) -> bytes:

@@ -50,10 +50,21 @@ class Worker:
 
 
 def _calm() -> None:
-    """Let the data path go first, and leave Ctrl-C to the parent."""
+    """Let the data path go first, leave Ctrl-C to the parent, and end when the parent does, even if it was killed."""
     import os  # noqa: PLC0415 - only in the spawned process
     import signal  # noqa: PLC0415
+    import threading  # noqa: PLC0415
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
     if hasattr(os, "nice"):
         os.nice(5)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end: the pool's own pipe never tells, since this process holds both ends of it."""
+    import os  # noqa: PLC0415 - only in the spawned process
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)

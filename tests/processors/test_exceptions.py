@@ -199,3 +199,13 @@ async def test_payload_that_fails_the_audit_goes_on_as_it_came(host, monkeypatch
     assert sink.got[0].data == before
     assert "1" in caplog.text
     assert "a full parse finds 1" in caplog.text
+
+
+async def test_a_time_that_cannot_be_one_stops_nothing(exceptions, host):
+    sink = Sink()
+    far = span(1, raised(charge, 5))
+    far.end_time_unix_nano = far.events[0].time_unix_nano = 2**64 - 1
+    await passing([exceptions], spans(far), sink)
+    await exceptions.analyse()
+    assert await counted(host) == 1
+    assert sink.spans()[0].end_time_unix_nano == 2**64 - 1
