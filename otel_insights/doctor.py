@@ -15,7 +15,8 @@ from pathlib import Path
 
 from otel_insights.component import Kind
 from otel_insights.components import Registry
-from otel_insights.config import Config, InvalidConfig, host_and_port, load
+from otel_insights.config import Config, InvalidConfig, load
+from otel_insights.endpoint import host_and_port
 from otel_insights.errors import ConfigError
 from otel_insights.next_hop import reach
 from otel_insights.store.database import path_of

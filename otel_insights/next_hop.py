@@ -33,6 +33,8 @@ async def reach(config: Config, registry: Registry, exporter: ComponentId) -> st
         return f"no answer within {SECONDS:g} s"
     except (InsightsError, OSError) as error:
         return str(error)
+    except Exception as error:  # noqa: BLE001 - a bug in one component, of which a person is to be told with the rest
+        return f"{type(error).__name__}: {error}"
     finally:
         await service.stop()
     return ""

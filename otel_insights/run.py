@@ -13,8 +13,9 @@ from pathlib import Path
 
 from otel_insights.component import Component, ComponentId, Kind
 from otel_insights.components import Registry
-from otel_insights.config import Config, InvalidConfig, host_and_port, load
+from otel_insights.config import Config, InvalidConfig, load
 from otel_insights.embedded_http import EmbeddedHttp
+from otel_insights.endpoint import host_and_port
 from otel_insights.errors import InsightsError
 from otel_insights.service import Service
 

@@ -1,7 +1,8 @@
 """The configuration: what a file may say, what it means, and how every mistake in it is told."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import yaml
@@ -10,6 +11,7 @@ from pydantic import Field, SecretStr
 from otel_insights.component import ComponentId, Exporter, Factory, Kind, Processor, Receiver, Settings
 from otel_insights.components import Registry, available
 from otel_insights.config import Config, InvalidConfig, load, read
+from otel_insights.config.sections import File
 from otel_insights.payload import Signal
 from otel_insights.units import Duration
 
@@ -152,6 +154,41 @@ def test_a_component_that_no_pipeline_names_is_a_warning_and_is_not_used() -> No
         "receivers.otlp_http: expected some pipeline to name it, got none, so it is not started",
     )
     assert config.used(Kind.RECEIVER) == [ComponentId("otlp_grpc")]
+
+
+def test_a_wrong_opentelemetry_variable_is_told_as_such() -> None:
+    environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}
+    with pytest.raises(InvalidConfig) as caught:
+        load(None, available(), environ)
+    assert str(caught.value) == (
+        "exporters.otlp.protocol: expected grpc or http/protobuf, got 'http/json' "
+        "(from OTEL_EXPORTER_OTLP_* in the environment, since no file names an exporter)"
+    )
+
+
+def keys(schema: dict[str, Any], part: dict[str, Any], path: str = "") -> list[str]:
+    """List the dotted paths of all settings that are ours."""
+    part = schema["$defs"][part["$ref"].rsplit("/", 1)[1]] if "$ref" in part else part
+    inner = part.get("properties", {})
+    for choice in part.get("anyOf", []):
+        inner |= schema["$defs"][choice["$ref"].rsplit("/", 1)[1]]["properties"] if "$ref" in choice else {}
+    return [key for name, one in inner.items() for key in keys(schema, one, f"{path}.{name}")] if inner else [path[1:]]
+
+
+class TestDocs:
+    text = (FILES.parent.parent / "docs" / "configuration.md").read_text()
+
+    @pytest.mark.parametrize("key", keys(schema := File.model_json_schema(), schema))
+    def test_every_key_is_described(self, key: str) -> None:
+        assert f"`{key}" in self.text
+
+    def test_the_example_is_right(self) -> None:
+        (example,) = re.findall(r"```yaml\n(.*?)```", self.text, re.DOTALL)
+        assert read(example, available(), {"API_KEY": "x"}).warnings == ()
+
+    @pytest.mark.parametrize("command", ["run", "config check", "config show", "doctor"])
+    def test_its_commands_are_described(self, command: str) -> None:
+        assert f"otel-insights {command}" in self.text
 
 
 class TestExpansion:

@@ -3,6 +3,5 @@
 from otel_insights.config.pipelines import Pipeline
 from otel_insights.config.problems import InvalidConfig
 from otel_insights.config.reading import Config, load, read
-from otel_insights.config.sections import host_and_port
 
-__all__ = ["Config", "InvalidConfig", "Pipeline", "host_and_port", "load", "read"]
+__all__ = ["Config", "InvalidConfig", "Pipeline", "load", "read"]

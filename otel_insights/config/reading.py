@@ -82,14 +82,14 @@ def read(text: str, registry: Registry, environ: Mapping[str, str] = os.environ)
     if errors and not source.tree:
         raise InvalidConfig(errors)
     warnings: list[str] = []
-    if not _names_components(source):
+    if has_defaults := not _names_components(source):
         defaults, warnings = default_tree(environ)
         source.tree = _merged(source.tree, defaults)
     file, found = validate(File, source.tree, (), source)
     checked = Checked(registry, source, [*errors, *found])
     _check_components(checked)
     if checked.errors or file is None:
-        raise InvalidConfig(checked.errors)
+        raise InvalidConfig(map(_from_environment, checked.errors) if has_defaults else checked.errors)
     return Config(
         checked.settings,
         tuple(checked.pipelines),
@@ -112,6 +112,14 @@ def _merged(tree: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     if service is not None and not isinstance(service, dict):
         return {**defaults, **tree}
     return {**defaults, **tree, "service": {**defaults["service"], **(service or {})}}
+
+
+def _from_environment(error: ConfigError) -> ConfigError:
+    """Say of an error in the default exporter where its settings come from."""
+    if not error.path.startswith("exporters."):
+        return error
+    where = "(from OTEL_EXPORTER_OTLP_* in the environment, since no file names an exporter)"
+    return ConfigError("", f"{error} {where}")
 
 
 def _check_components(checked: Checked) -> None:

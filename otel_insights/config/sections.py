@@ -8,26 +8,10 @@ import platformdirs
 from pydantic import AfterValidator, Field, model_validator
 
 from otel_insights.component import Settings
+from otel_insights.endpoint import Endpoint
 from otel_insights.errors import ConfigError
 from otel_insights.store.database import path_of
 from otel_insights.units import Duration
-
-
-def host_and_port(endpoint: str) -> tuple[str, int]:
-    """Split `host:port`; raises ValueError, whose text says what was expected, for anything else.
-
-    >>> host_and_port("[::1]:8080")
-    ('::1', 8080)
-    """
-    host, colon, port = endpoint.rpartition(":")
-    if not (colon and port.isdecimal() and int(port) < 65536):  # noqa: PLR2004 - a port has 16 bits
-        raise ValueError(f"expected host:port, got {endpoint!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
-def _endpoint(text: str) -> str:
-    host_and_port(text)
-    return text
 
 
 def _store_url(text: str) -> str:
@@ -67,7 +51,7 @@ class StoreSection(Section):
 class ApiSection(Section):
     """`api`: the HTTP API and the page. `api: null` switches them off."""
 
-    endpoint: Annotated[str, AfterValidator(_endpoint)] = "127.0.0.1:8080"
+    endpoint: Endpoint = "127.0.0.1:8080"
 
 
 class AnalysisSection(Section):
