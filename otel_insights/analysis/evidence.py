@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from otel_insights.analysis.explain import explain
 from otel_insights.analysis.explanation import Environment, Explanation
 
 
@@ -23,6 +22,8 @@ class Evidence:
 
 def explain_evidence(evidence: Sequence[Evidence], packages: Sequence[str]) -> Explanation:
     """Explain a cluster by the configurations of all environments of its namespace (see `explain`)."""
+    from otel_insights.analysis.explain import explain  # noqa: PLC0415 - NumPy is loaded where this runs
+
     read: dict[str, Mapping[str, str]] = {}
     environments = []
     for one in evidence:

@@ -8,9 +8,6 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from otel_insights.analysis.clustering import cluster, match
-from otel_insights.analysis.embedding import embed
-
 
 @dataclass(frozen=True, slots=True)
 class Signature:
@@ -47,6 +44,10 @@ class Grouping:
 
 def group(namespace: str, signatures: Sequence[Signature], min_cluster_size: int = 2) -> Grouping:
     """Cluster all signatures of a namespace. Needs seconds for tens of thousands: not for the data path."""
+    # scikit-learn is loaded where this runs, and not by everybody who knows of it
+    from otel_insights.analysis.clustering import cluster, match  # noqa: PLC0415
+    from otel_insights.analysis.embedding import embed  # noqa: PLC0415
+
     signatures = sorted(signatures, key=lambda one: one.fingerprint)
     if not signatures:
         return Grouping({}, (), {})
