@@ -13,8 +13,9 @@ from sklearn.cluster import HDBSCAN
 from otel_insights.analysis.neighbours import Edges, connect, nearest
 
 NEIGHBOURS = 10
-MIN_CLUSTER_SIZE = 3
-SAME_DISTANCE = 0.3
+MIN_CLUSTER_SIZE = 4
+FREQUENT = 3
+SAME_DISTANCE = 0.35
 MAX_DISTANCE = 0.9
 _FAR = 4.0  # twice the greatest distance of rows of unit length
 _ZERO = 1e-6  # stands for no distance where a sparse matrix would take 0 for no edge
@@ -54,6 +55,7 @@ def cluster(
     *,
     blocks: Sequence[Hashable] | None = None,
     min_cluster_size: int = MIN_CLUSTER_SIZE,
+    frequent: int = FREQUENT,
     same_distance: float = SAME_DISTANCE,
     max_distance: float | None = MAX_DISTANCE,
     neighbours: int = NEIGHBOURS,
@@ -61,21 +63,23 @@ def cluster(
     """Cluster rows of unit length, each of which was seen `counts[i]` times.
 
     HDBSCAN (Campello, Moulavi, Sander 2013) on the graph of exact nearest neighbours. A row stands for as many points
-    as it was seen, up to `min_cluster_size`: what is frequent is a cluster by itself. Distances are Euclidean, 0..2.
+    as it was seen, and for a whole cluster of `min_cluster_size` points once it was seen `frequent` times. Distances
+    are Euclidean, 0..2.
 
     - Rows of different `blocks` never meet.
     - What is nearer than `same_distance` is one: the hierarchy has no levels below it (as in Malzer and Baum 2020).
-    - Rare rows (seen less often than `min_cluster_size`) gather over edges up to `max_distance`, as messages do whose
-      values were not recognised. What is frequent takes in only what is nearer than `same_distance`: it would hide a
-      new failure that resembles it, and give it up again once that is frequent, too. None: no such limits.
+    - Rare rows gather over edges up to `max_distance`, as messages do whose values were not recognised. What is
+      frequent takes in only what is nearer than `same_distance`: it would hide a new failure that resembles it, and
+      give it up again once that is frequent, too. None: no such limits, which is HDBSCAN as it is known.
 
     Labels are numbered by first appearance.
     """
     n = len(vectors)
-    weights = np.minimum(np.maximum(np.asarray(counts, np.int64), 1), min_cluster_size)
+    seen = np.maximum(np.asarray(counts, np.int64), 1)
+    weights = np.where(seen >= frequent, min_cluster_size, np.minimum(seen, min_cluster_size))
     edges = nearest(vectors, max(neighbours, min_cluster_size), blocks)
     if max_distance is not None:
-        rare = (weights < min_cluster_size)[np.stack((edges.a, edges.b))].all(0)
+        rare = (seen < frequent)[np.stack((edges.a, edges.b))].all(0)
         edges = edges.where(edges.distance <= np.where(rare, max_distance, same_distance))
     elif blocks is None:
         edges = connect(vectors, edges)

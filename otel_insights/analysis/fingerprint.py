@@ -17,6 +17,7 @@ VERSION = 1
 APP = "<app>"
 _LONGEST_STACK = 64 * 1024  # characters
 _LONGEST_MESSAGE = 8 * 1024
+_LONGEST_TYPE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def fingerprint(
     taken as the application's or not.
     """
     return _fingerprint(
-        exception_type.strip(),
+        " ".join(exception_type[:_LONGEST_TYPE].split()),
         _cut(message, _LONGEST_MESSAGE),
         _cut(stacktrace, _LONGEST_STACK),
         tuple(own),

@@ -19,6 +19,7 @@ _DETAILS = re.compile(
     r"|\[(?:Errno|WinError) -?\d+\] ?"
     r"|\(Background on this error at: [^)\s]*\)?"  # SQLAlchemy
     r"|\n\[(?:SQL|parameters): [\s\S]*"
+    r"|^\d+ validation errors? for \S+(?=\n)"  # pydantic: the field that follows says more
     r"|\s*debug_error_string = [\s\S]*"  # gRPC
     r"|\n(?:DETAIL|HINT|CONTEXT|LINE \d+):[\s\S]*"  # PostgreSQL
     r"|(?:See|For further information visit) https?://\S+"
@@ -44,7 +45,7 @@ _VALUES = _rules(
     (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?", "<time>"),
     (r"\b\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?\b", "<addr>"),
     (r"(?<![\w:])(?:[0-9a-fA-F]{1,4}:){3,7}:?[0-9a-fA-F]{0,4}(?![\w:])", "<addr>"),
-    (r"\b(?:[\w-]{1,63}\.){1,8}[\w-]{1,63}:\d{2,5}\b", "<addr>"),
+    (r"\b(?:[\w-]{1,63}\.){0,8}[\w-]{1,63}:\d{3,5}\b", "<addr>"),
     (r"\b0x[0-9a-fA-F]+\b", "<n>"),
     (r"\b(?=[\w-]*\d)[\w-]+(?:\.[\w-]*\d[\w-]*)*", "<n>"),
     (r"[-+]?(?:<n>|\d)(?:[.,:]?(?:<n>|\d))*%?", "<n>"),

@@ -157,7 +157,7 @@ def _root_first(flat: list[_Open]) -> tuple[Raised, ...]:
     """Put what is drawn inside an exception (deeper, below it) in front of it."""
     ordered: list[_Open] = []
     holders: list[_Open] = []
-    for one, following in zip(flat, [*flat[1:], None], strict=True):
+    for one, following in zip(flat, [*flat[1:], None], strict=False):
         while holders and holders[-1].depth >= one.depth:
             ordered.append(holders.pop())
         if following is not None and following.depth > one.depth:
