@@ -16,6 +16,7 @@ from otel_insights.exporters.otlp_grpc_client import GrpcClient
 from otel_insights.exporters.otlp_http_client import HttpClient
 from otel_insights.exporters.otlp_target import Certificates, Target, parse_endpoint
 from otel_insights.exporters.retry import REAL_CLOCK, Bound, Clock, retried
+from otel_insights.exporters.trouble import Trouble
 from otel_insights.payload import Payload, Signal
 from otel_insights.selfmetrics import passed
 from otel_insights.units import Duration
@@ -118,8 +119,9 @@ class Otlp(Exporter):
     settings: OtlpSettings
     clock: Clock = REAL_CLOCK
     _client: _Client | None = field(default=None, init=False)
-    _trouble: dict[Signal, str] = field(default_factory=dict, init=False)
-    """The kind of the last failure of a signal, so that only changes are logged."""
+    _trouble: dict[Signal, Trouble] = field(
+        default_factory=lambda: {signal: Trouble() for signal in Signal}, init=False
+    )
 
     async def start(self, host: Host) -> None:
         """Make the client; a next hop that is down now may come later. Raises ConfigError for bad certificates."""
@@ -163,15 +165,14 @@ class Otlp(Exporter):
         self._count("sent", payload.signal, count - rejected)
         if rejected:
             self._count("send_failed", payload.signal, rejected)
-        if self._trouble.pop(payload.signal, None):
+        if self._trouble[payload.signal].is_over(self.clock.now()):
             logger.info("exporters.%s: the next hop takes %s again", self.id, payload.signal.value)
 
     def _failed(self, payload: Payload, error: InsightsError) -> None:
         self._count("send_failed", payload.signal, _items(payload))
-        trouble = f"{type(error).__name__} {str(error).partition(':')[0]}"
-        if self._trouble.get(payload.signal) != trouble:
-            self._trouble[payload.signal] = trouble
-            fate = "it is lost unless the sender keeps it" if isinstance(error, BadData) else "the sender keeps it"
+        kind = f"{type(error).__name__} {str(error).partition(':')[0]}"
+        if self._trouble[payload.signal].is_news(kind, self.clock.now()):
+            fate = "lost unless the sender keeps them" if isinstance(error, BadData) else "the sender is to keep them"
             logger.warning("exporters.%s: %s not taken, %s: %s", self.id, payload.signal.value, fate, error)
 
     def _count(self, outcome: str, signal: Signal, items: int) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from isal import igzip
@@ -15,7 +16,7 @@ from isal import igzip
 from otel_insights.component import Accepted
 from otel_insights.errors import Refused
 from otel_insights.exporters.otlp_answers import accepted, http_error
-from otel_insights.exporters.otlp_target import Target
+from otel_insights.exporters.otlp_target import Endpoint, Target
 from otel_insights.payload import Payload, Signal
 
 _CONNECTIONS: Final = 32
@@ -26,7 +27,10 @@ _LONGEST_RESPONSE: Final = 64 * 1024
 
 @dataclass(slots=True)
 class HttpClient:
-    """A pool of connections that are opened when needed. Redirects are not followed: headers may hold secrets."""
+    """A pool of connections that are opened when needed.
+
+    Redirects are not followed: headers may hold secrets. A proxy that the environment names is used.
+    """
 
     target: Target
     wall_clock: Callable[[], float] = time.time
@@ -44,6 +48,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=tls),
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
+            proxy=_proxy_for(target.endpoint),
         )
 
     async def stop(self) -> None:
@@ -86,3 +91,10 @@ class HttpClient:
             content_type,
             now=self.wall_clock(),
         )
+
+
+def _proxy_for(endpoint: Endpoint) -> str | None:
+    """Read `http_proxy`, `https_proxy` and `no_proxy`, as gRPC does on its own; aiohttp would read ~/.netrc as well."""
+    if proxy_bypass(endpoint.authority):
+        return None
+    return getproxies().get("https" if endpoint.secure else "http")

@@ -129,6 +129,7 @@ async def http_next_hop(*script: Answer, port: int = 0, tls: ssl.SSLContext | No
         await send({"type": "http.response.body", "body": answer.body})
 
     listening = socket.create_server(("127.0.0.1", port))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio forgets it for sockets that are given
     config = uvicorn.Config(
         app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0,
         ssl_context_factory=(lambda _config, _default: tls) if tls else None,

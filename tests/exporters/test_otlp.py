@@ -344,14 +344,29 @@ async def test_many_exports_at_once_all_arrive(protocol):
 
 async def test_trouble_is_logged_when_it_begins_and_when_it_ends(caplog):
     caplog.set_level(logging.INFO, logger="otel_insights")
-    script = [Answer(**NO_GOOD, message="odd")] * 3
-    async with grpc_next_hop(*script) as hop, exporter(Host(), endpoint=hop.url) as otlp:
+    time, script = FakeTime(), [Answer(**NO_GOOD, message="odd")] * 3
+    async with grpc_next_hop(*script) as hop, exporter(Host(), time.clock, endpoint=hop.url) as otlp:
         for _ in script:
             with pytest.raises(BadData):
                 await otlp.export(three_logs())
+        time.time += 60
         for _ in range(2):
             await otlp.export(three_logs())
     began, ended = (record.getMessage() for record in caplog.records)
     assert "logs not taken" in began
     assert "INVALID_ARGUMENT: odd" in began
     assert "takes logs again" in ended
+
+
+async def test_a_proxy_that_the_environment_names_is_used_over_http(monkeypatch):
+    async with http_next_hop() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        async with exporter(Host(), endpoint="http://nowhere.invalid:4318", protocol="http") as otlp:
+            assert await otlp.export(three_logs()) == Accepted()
+        assert proxy.got[0].headers["host"] == "nowhere.invalid:4318"
+        monkeypatch.setenv("no_proxy", "nowhere.invalid")
+        settings = {"protocol": "http", "retry": {"enabled": False}}
+        async with exporter(Host(), endpoint="http://nowhere.invalid:4318", **settings) as otlp:
+            with pytest.raises(Refused):
+                await otlp.export(three_logs())
+        assert len(proxy.got) == 1
