@@ -58,6 +58,22 @@ def analyze(
     raise typer.Exit(code)
 
 
+@app.command()
+def demo(
+    incompatibility: Annotated[str, typer.Option(help="Which one of those that ship with the package.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the store.")] = False,  # noqa: FBT002
+    no_color: Annotated[bool, typer.Option("--no-color", help="Print plainly.")] = False,  # noqa: FBT002
+) -> None:
+    """Show the main job on telemetry of environments that really ran: no Collector, no network, a few seconds."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from otel_insights.components import available  # noqa: PLC0415
+    from otel_insights.demo import DEFAULT, demo  # noqa: PLC0415
+
+    console = Console(no_color=no_color)
+    raise typer.Exit(asyncio.run(demo(incompatibility or DEFAULT, available(), console, keep=keep)))
+
+
 @config_app.command("check")
 def config_check(
     file: Annotated[Path, typer.Argument(help="Configuration file.", metavar="F")],
