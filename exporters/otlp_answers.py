@@ -31,6 +31,8 @@ _RETRYABLE_CODES: Final = frozenset(
     }
 )
 _RETRYABLE_STATUSES: Final = frozenset({429, 502, 503, 504})
+LONGEST_HINT: Final = 3600.0
+"""In seconds: no next hop makes a sender wait longer, whatever it says."""
 _LONGEST_MESSAGE: Final = 1000
 """In characters: a proxy's error page need not travel back whole."""
 
@@ -82,7 +84,7 @@ def _retry_info(trailers: Iterable[tuple[str, str | bytes]]) -> float | None:
                 for detail in Status.FromString(value).details:
                     info = RetryInfo()
                     if detail.Unpack(info):
-                        return max(0.0, float(info.retry_delay.ToNanoseconds()) / 1e9)
+                        return _hint(info.retry_delay.ToNanoseconds() / 1e9)
             except DecodeError:
                 return None
     return None
@@ -120,11 +122,15 @@ def seconds_until(retry_after: str, now: float) -> float | None:
     """
     text = retry_after.strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return _hint(float(text))
     try:
         when = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=timezone.utc)
-    return max(0.0, when.timestamp() - now)
+    return _hint(when.timestamp() - now)
+
+
+def _hint(seconds: float) -> float:
+    return min(max(0.0, seconds), LONGEST_HINT)

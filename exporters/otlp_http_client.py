@@ -14,7 +14,7 @@ import aiohttp
 from isal import igzip
 
 from otel_insights.component import Accepted
-from otel_insights.errors import Refused
+from otel_insights.errors import ConfigError, Refused
 from otel_insights.exporters.otlp_answers import accepted, http_error
 from otel_insights.exporters.otlp_target import Endpoint, Target
 from otel_insights.payload import Payload, Signal
@@ -38,7 +38,7 @@ class HttpClient:
     _session: aiohttp.ClientSession = field(init=False)
 
     async def start(self) -> None:
-        """Read the certificates and make the pool; nothing is sent. Raises ConfigError for bad files."""
+        """Read the certificates and make the pool; nothing is sent. Raises ConfigError for bad files or a bad proxy."""
         target = self.target
         tls = target.certificates.context(target.config_path) if target.endpoint.secure else True
         headers = {"User-Agent": "otel-insights"} | dict(target.headers) | {"Content-Type": "application/x-protobuf"}
@@ -97,4 +97,8 @@ def _proxy_for(endpoint: Endpoint) -> str | None:
     """Read `http_proxy`, `https_proxy` and `no_proxy`, as gRPC does on its own; aiohttp would read ~/.netrc as well."""
     if proxy_bypass(endpoint.authority):
         return None
-    return getproxies().get("https" if endpoint.secure else "http")
+    name = "https" if endpoint.secure else "http"
+    proxy = getproxies().get(name)
+    if proxy and not proxy.startswith(("http://", "https://")):
+        raise ConfigError(f"environment variable {name}_proxy", "expected a URL such as http://proxy:3128")
+    return proxy

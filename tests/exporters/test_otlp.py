@@ -24,7 +24,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_insights.component import Accepted
-from otel_insights.errors import BadData, Refused, TooLarge
+from otel_insights.errors import BadData, ConfigError, Refused, TooLarge
 from otel_insights.exporters.otlp_answers import NotLetIn
 from otel_insights.payload import Payload, Signal
 
@@ -370,3 +370,10 @@ async def test_a_proxy_that_the_environment_names_is_used_over_http(monkeypatch)
             with pytest.raises(Refused):
                 await otlp.export(three_logs())
         assert len(proxy.got) == 1
+
+
+async def test_a_proxy_of_an_unknown_kind_is_found_at_start(monkeypatch):
+    monkeypatch.setenv("http_proxy", "socks5://localhost:1080")
+    with pytest.raises(ConfigError, match="http_proxy: expected a URL"):
+        async with exporter(Host(), endpoint="http://nowhere.invalid:4318", protocol="http"):
+            pass
