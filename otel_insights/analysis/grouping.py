@@ -42,7 +42,7 @@ class Grouping:
     """Ids that end here -> the ids that go on for them."""
 
 
-def group(namespace: str, signatures: Sequence[Signature], min_cluster_size: int = 2) -> Grouping:
+def group(namespace: str, signatures: Sequence[Signature], min_cluster_size: int = 3) -> Grouping:
     """Cluster all signatures of a namespace. Needs seconds for tens of thousands: not for the data path."""
     # scikit-learn is loaded where this runs, and not by everybody who knows of it
     from otel_insights.analysis.clustering import cluster, match  # noqa: PLC0415
