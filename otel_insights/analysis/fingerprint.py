@@ -218,7 +218,7 @@ def _packages(located: list[list[_Located]], chain: list[Raised]) -> tuple[str, 
 
 def _raise_keys(chain: list[Raised], raised_at: _Located | None, *, complete: bool) -> tuple[str, ...]:
     last = chain[-1]
-    by_name = [_hash("name", _short(last.type), form) for form in _forms(last.message, guess=complete)]
+    by_name = [_hash("name", _short(last.type), form) for form in _forms(last.message)]
     if not complete or raised_at is None:
         return tuple(by_name)
     frame, root = raised_at.frame, chain[0]
@@ -229,15 +229,14 @@ def _raise_keys(chain: list[Raised], raised_at: _Located | None, *, complete: bo
 _ARGUMENT = re.compile(r"\[Errno (-?\d+)\] |'([^'\n]+)' ")
 
 
-def _forms(message: str, *, guess: bool) -> Iterator[str]:
+def _forms(message: str) -> Iterator[str]:
     """Yield a message as it stands, and what else `str(error.args[0])`, which loggers record, may have made of it."""
     forms = {message: None}
-    if guess:
-        if match := _ARGUMENT.match(message):
-            forms[match[1] or match[2]] = None
-        if len(message) > 1 and message[0] == message[-1] and message[0] in "'\"":
-            forms[message[1:-1]] = None
-        forms[message.partition("\n")[0]] = None
+    if match := _ARGUMENT.match(message):
+        forms[match[1] or match[2]] = None
+    if len(message) > 1 and message[0] == message[-1] and message[0] in "'\"":
+        forms[message[1:-1]] = None
+    forms[message.partition("\n")[0]] = None
     yield from forms
 
 

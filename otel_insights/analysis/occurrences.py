@@ -11,10 +11,10 @@ A store keeps a mapping (trace id, key) -> occurrence and does, for every observ
 An observation without a trace id is an occurrence of its own: there is nothing to tell it from a second failure.
 
 An incomplete observation (its stack was cut before the place of the failure, or is missing) can only be recognised by
-type and message. Therefore it is sought under those, and complete ones are kept under them as well, yet two complete
-observations never meet there: `KeyError: 'id'` from two places of one request are two raises. An incomplete observation
-takes over the fingerprint of the occurrence that it is found to belong to; when a complete one joins an occurrence that
-has only incomplete ones, its fingerprint becomes that of the occurrence and of what was observed before.
+type and message, which a logger may have recorded as the exception's first argument. Therefore complete ones are kept
+under those as well, yet two complete observations never meet there: `KeyError: 'id'` from two places of one request are
+two raises. Nor do incomplete ones whose messages only begin alike. `takes_over` tells whose fingerprint an occurrence
+has, whatever the order of arrival; incomplete observations take over that of their occurrence.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,23 +26,34 @@ Occurrence = TypeVar("Occurrence")
 def kept_keys(raise_keys: Sequence[str], *, complete: bool) -> tuple[str, ...]:
     """Return the keys under which an observation's occurrence is saved.
 
-    >>> kept_keys(("aa", "bb"), complete=True), kept_keys(("bb",), complete=False)
-    (('aa', 'bb+'), ('bb-',))
+    >>> kept_keys(("aa", "bb", "cc"), complete=True), kept_keys(("bb", "cc"), complete=False)
+    (('aa', 'bb+', 'cc+'), ('bb-', 'cc~'))
     """
-    if not complete:
-        return tuple(f"{key}-" for key in raise_keys)
-    return (*raise_keys[:1], *(f"{key}+" for key in raise_keys[1:]))
+    if complete:
+        return (*raise_keys[:1], *(f"{key}+" for key in raise_keys[1:]))
+    return (*(f"{key}-" for key in raise_keys[:1]), *(f"{key}~" for key in raise_keys[1:]))
 
 
 def sought_keys(raise_keys: Sequence[str], *, complete: bool) -> tuple[str, ...]:
     """Return the keys under which an observation's occurrence may have been saved, the surest first.
 
-    >>> sought_keys(("aa", "bb"), complete=True), sought_keys(("bb",), complete=False)
-    (('aa', 'bb-'), ('bb+', 'bb-'))
+    >>> sought_keys(("aa", "bb", "cc"), complete=True), sought_keys(("bb", "cc"), complete=False)
+    (('aa', 'bb-', 'cc-'), ('bb+', 'bb-', 'bb~', 'cc-'))
     """
-    if not complete:
-        return tuple(f"{key}{kind}" for kind in "+-" for key in raise_keys)
-    return (*raise_keys[:1], *(f"{key}-" for key in raise_keys[1:]))
+    if complete:
+        return (*raise_keys[:1], *(f"{key}-" for key in raise_keys[1:]))
+    return (*(f"{key}{kind}" for key in raise_keys[:1] for kind in "+-~"), *(f"{key}-" for key in raise_keys[1:]))
+
+
+def takes_over(fingerprint: str, *, complete: bool, from_fingerprint: str, from_complete: bool) -> bool:
+    """Tell whether an occurrence gets the fingerprint of an observation that joined it, in place of the one it has.
+
+    >>> takes_over("b", complete=True, from_fingerprint="a", from_complete=False)
+    True
+    """
+    if complete != from_complete:
+        return complete
+    return not complete and fingerprint < from_fingerprint  # any rule will do that does not depend on the order
 
 
 def same_raise(one: Sequence[str], other: Sequence[str], *, one_complete: bool, other_complete: bool) -> bool:

@@ -1,7 +1,7 @@
 """Which observations of a trace are records of one raise."""
 
 from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
-from otel_insights.analysis.occurrences import find, kept_keys, same_raise, sought_keys
+from otel_insights.analysis.occurrences import find, kept_keys, same_raise, sought_keys, takes_over
 
 INNER = """Traceback (most recent call last):
   File "/app/shop/cart.py", line 12, in total
@@ -54,12 +54,29 @@ def test_a_cut_stack_is_recognised_by_type_and_message():
     cut = seen(OUTER[:90])
     assert not cut.complete
     assert are_same(cut, seen(OUTER))
-    assert are_same(cut, seen(OUTER[:90], message="id")) is False
+    assert are_same(cut, seen(OUTER[:90], message="id"))
     assert are_same(seen(OUTER), seen(OUTER[:90], message="id", kind="KeyError"))
 
 
 def test_a_cut_stack_with_another_message_is_another_raise():
     assert not are_same(seen(OUTER[:90], message="'sku'"), seen(OUTER))
+
+
+def test_cut_stacks_with_messages_that_only_begin_alike_are_two_raises():
+    one, other = (f"[Errno 2] No such file or directory: '/{name}'" for name in "ab")
+    kind, stack = "FileNotFoundError", OUTER[:90]
+    assert not are_same(seen(stack, one, kind), seen(stack, other, kind))
+    assert are_same(seen(stack, one, kind), seen(stack, "2", kind))
+    whole = OUTER.replace("KeyError: 'id'", f"FileNotFoundError: {other}")
+    assert not are_same(seen(stack, one, kind), seen(whole, other, kind))
+
+
+def test_an_occurrence_has_the_same_fingerprint_whatever_came_first():
+    ranked = [("z", True), ("a", False), ("b", False)]
+    for (first, whole), (second, other) in [(ranked[0], ranked[1]), (ranked[0], ranked[2]), (ranked[1], ranked[2])]:
+        assert takes_over(first, complete=whole, from_fingerprint=second, from_complete=other)
+        assert not takes_over(second, complete=other, from_fingerprint=first, from_complete=whole)
+    assert not takes_over("a", complete=True, from_fingerprint="b", from_complete=True)
 
 
 def test_a_wrapper_whose_stack_holds_its_root_is_complete_although_its_own_end_was_cut():
