@@ -24,6 +24,7 @@ class Finding:
     conditions: Conditions
     aliases: tuple[Conditions, ...]
     p_value: float
+    selected: NDArray[np.bool_]
 
 
 def choose(candidates: Sequence[Candidate], columns: Columns, p_values: Mapping[Candidate, float]) -> list[Finding]:
@@ -46,7 +47,7 @@ def choose(candidates: Sequence[Candidate], columns: Columns, p_values: Mapping[
         if not ways:
             continue
         taken += [(_keys(w), selected) for w in ways[:1]]
-        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_values[alike[0]]))
+        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_values[alike[0]], selected))
     return out
 
 
@@ -61,8 +62,8 @@ def _is_redundant(candidate: Candidate, columns: Columns) -> bool:
 
 
 def _distinct(alike: Sequence[Candidate], columns: Columns) -> list[Conditions]:
-    """One way to say it for each set of keys, likeliest first."""
-    ways = sorted((w for c in alike for w in _ways(c, columns)), key=lambda w: (-w[0], len(w[1])))
+    """One way to say it for each set of keys: few keys first, then likely ones."""
+    ways = sorted((w for c in alike for w in _ways(c, columns)), key=lambda w: (len(_keys(w[1])), -w[0]))
     best: dict[frozenset[str], Conditions] = {}
     for _, conditions in ways:
         best.setdefault(_keys(conditions), conditions)

@@ -21,6 +21,7 @@ _PLACEMENT = ("k8s.", "cloud.", "deployment.", "container.", "host.", "faas.", "
 _NOT_PLACEMENT = ("host.arch", "host.cpu.", "container.runtime")
 _IDENTITY = ("service.name", "service.namespace", "service.instance.id", "process.pid", "process.parent_pid")
 _IDENTITY_SHARE = 0.6  # a key with more distinct values than this share of the environments names them
+_SHARES = {"named package": 2.0, "package": 0.5, "other": 0.5}  # of the prior probability; 1 for the kinds not here
 _OWN_CODE = 3.0  # how much likelier a release is when the service's own code raised the error
 _PRESENCE = -math.log(4)  # that a package is there or not is a rarer cause than its version
 _LEAST = 2  # environments on either side of a condition
@@ -31,23 +32,29 @@ class Columns:
     """Distinct columns: `matrix[i, j]` tells whether environment i meets hypothesis j.
 
     `hypotheses[j]` are all conditions that select exactly these environments, likeliest first; `weights[j]` is the
-    logarithm of their joint probability beforehand.
+    logarithm of their joint probability beforehand. `named[j]`: one of them is on a package that the stack names.
     """
 
     matrix: NDArray[np.bool_]
     hypotheses: tuple[tuple[tuple[float, Conditions], ...], ...]
     weights: NDArray[np.float64]
+    named: NDArray[np.bool_]
 
 
 def build_columns(
-    services: Sequence[str], configurations: Sequence[Mapping[str, str]], packages: Sequence[str] = ()
+    services: Sequence[str],
+    configurations: Sequence[Mapping[str, str]],
+    packages: Sequence[str] = (),
+    *,
+    one_service: bool = False,
 ) -> Columns:
     """Return the distinct columns of all single conditions over these environments.
 
     Placement (host, cluster, region, deployment environment) and identity are no candidates: they tell where a
     program ran, not what it was made of. Prior probability is shared out evenly among kinds of keys (release,
     runtime, environment variables, packages that the stack trace names, other packages, the rest), within a kind
-    among its keys, within a key among its columns. `packages` is the stack, outermost first.
+    among its keys, within a key among its columns. `packages` is the stack, outermost first. Unless the fleet is
+    `one_service`, releases are told with their service.
     """
     found: dict[bytes, tuple[NDArray[np.bool_], list[tuple[str, Conditions]]]] = {}
     sizes: defaultdict[str, int] = defaultdict(int)
@@ -55,7 +62,7 @@ def build_columns(
         if not is_candidate(key):
             continue
         own: set[bytes] = set()
-        for column, conditions in _columns_of(key, services, configurations):
+        for column, conditions in _columns_of(key, services, configurations, one_service=one_service):
             if min(column.sum(), len(column) - column.sum()) < _LEAST:
                 continue
             packed = np.packbits(column).tobytes()
@@ -67,7 +74,20 @@ def build_columns(
     matrix = np.array([column for column, _ in found.values()], dtype=bool).reshape(-1, len(configurations)).T
     hypotheses = tuple(_by_likelihood(conditions, prior) for _, conditions in found.values())
     weights = np.array([_log_sum({c[-1].key: w for w, c in reversed(h)}.values()) for h in hypotheses])
-    return Columns(matrix, hypotheses, weights)
+    stack = {"package." + name for name in packages}
+    named = np.array([any(c[-1].key in stack for _, c in h) for h in hypotheses], dtype=bool)
+    return Columns(matrix, hypotheses, weights, named)
+
+
+def placement_matrix(configurations: Sequence[Mapping[str, str]]) -> NDArray[np.bool_]:
+    """Return the columns of where environments ran (one for each cluster, region, deployment environment, ...)."""
+    columns = []
+    for key in sorted({key for configuration in configurations for key in configuration}):
+        if not is_candidate(key) and key not in _IDENTITY:
+            values = [configuration.get(key) for configuration in configurations]
+            columns += [column for column, _ in _scoped_columns(key, values, ()) if column.sum() >= _LEAST]
+    matrix: NDArray[np.bool_] = np.array(columns, dtype=bool).reshape(-1, len(configurations)).T
+    return matrix
 
 
 def is_candidate(key: str) -> bool:
@@ -76,14 +96,14 @@ def is_candidate(key: str) -> bool:
 
 
 def _columns_of(
-    key: str, services: Sequence[str], configurations: Sequence[Mapping[str, str]]
+    key: str, services: Sequence[str], configurations: Sequence[Mapping[str, str]], *, one_service: bool
 ) -> Iterator[tuple[NDArray[np.bool_], Conditions]]:
     values = [configuration.get(key) for configuration in configurations]
     if key != "service.version":
         yield from _scoped_columns(key, values, ())
         return
     for service in sorted(set(services)):  # releases of different services do not compare
-        scope = (Condition("service.name", "==", service),) if len(set(services)) > 1 else ()
+        scope = (Condition("service.name", "==", service),) if not one_service else ()
         own = [value if of == service else None for value, of in zip(values, services, strict=True)]
         yield from _scoped_columns(key, own, scope)
 
@@ -123,7 +143,7 @@ def _priors(sizes: Mapping[str, int], stack: Sequence[str]) -> dict[str, float]:
     kinds: defaultdict[str, int] = defaultdict(int)
     for key in sizes:
         kinds[_kind(key, named)] += 1
-    shares = dict.fromkeys(kinds, 1.0)
+    shares = {kind: _SHARES.get(kind, 1.0) for kind in kinds}
     if stack:  # whose code raised it?
         shares["release"] = _OWN_CODE if stack[-1] == "<app>" else 1 / _OWN_CODE
     total = sum(shares[kind] for kind in kinds)

@@ -6,17 +6,18 @@ same search would find in at most one of twenty meaningless relabellings is call
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otel_insights.analysis.choice import Finding, choose
-from otel_insights.analysis.columns import build_columns
+from otel_insights.analysis.columns import build_columns, placement_matrix
 from otel_insights.analysis.conditions import Condition
 from otel_insights.analysis.distributions import distribution
 from otel_insights.analysis.explanation import Environment, Explanation, Reason, Remedy, Silence, Suggestion, Tier
 from otel_insights.analysis.exposure import Strata, build_strata
+from otel_insights.analysis.likelihood import evidence
 from otel_insights.analysis.maxt import null_scores, p_value
 from otel_insights.analysis.refinement import refine
 from otel_insights.analysis.relabelling import relabel
@@ -58,7 +59,8 @@ def explain(
     rng = np.random.default_rng(seed)
     sample = _sample(failing, healthy, max_environments, rng)
     stack = [p if p == "<app>" else distribution(p) for p in packages]
-    findings = _find(sample, stack, alpha, permutations, rng)
+    one_service = len({e.service for e in environments}) == 1
+    findings = _find(sample, stack, alpha, permutations, rng, one_service=one_service)
     fleet = _Fleet.of(failing, healthy)
     suggestions = _suggestions(findings, fleet, stack, alpha)
     established = any(s.tier == "established" for s in suggestions)
@@ -93,11 +95,19 @@ def _sample(
 
 
 def _find(
-    sample: Sequence[Environment], stack: Sequence[str], alpha: float, permutations: int, rng: np.random.Generator
+    sample: Sequence[Environment],
+    stack: Sequence[str],
+    alpha: float,
+    permutations: int,
+    rng: np.random.Generator,
+    *,
+    one_service: bool,
 ) -> list[Finding]:
     """Search the sample and put a family-wise p-value on what is found."""
     failing = np.array([e.failures > 0 for e in sample])
-    columns = build_columns([e.service for e in sample], [e.configuration for e in sample], stack)
+    columns = build_columns(
+        [e.service for e in sample], [e.configuration for e in sample], stack, one_service=one_service
+    )
     strata_within = _strata_of(sample, failing)
     strata = strata_within(np.ones(len(sample), dtype=bool))
     if not columns.hypotheses or not strata.rows:
@@ -120,7 +130,11 @@ def _find(
         if finer is not None:
             candidates.insert(0, finer.candidate)
             p_values[finer.candidate] = max(finer.p_value, p_values[best])
-    return choose(candidates, columns, p_values)
+    findings = choose(candidates, columns, p_values)
+    where = evidence(placement_matrix([e.configuration for e in sample]), strata, failing).max(initial=0.0)
+    return [f for f in findings if evidence(f.selected[:, None], strata, failing)[0] > where] or [
+        replace(f, p_value=1.0) for f in findings
+    ]
 
 
 def _strata_of(sample: Sequence[Environment], failing: NDArray[np.bool_]) -> Callable[[NDArray[np.bool_]], Strata]:

@@ -41,7 +41,8 @@ class Suggestion:
 
     `failing` and `healthy` are (how many meet the conditions, how many there are) among the environments compared.
     `risk_ratio` compares failing with and without the conditions, within services; it ends at 10,000. `p_value` is
-    family-wise: over all conditions that were tried. `aliases` select exactly the same compared environments.
+    family-wise: over all conditions that were tried; it is 1 where the place (cluster, region, ...) explains more.
+    `aliases` select exactly the same compared environments.
     """
 
     rank: int

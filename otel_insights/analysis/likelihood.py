@@ -62,6 +62,16 @@ def log_ratio(failing_inside: Array, known: Moments) -> Array:
     return np.where(a > e, value, np.float32(0))
 
 
+def evidence(matrix: NDArray[np.bool_], strata: Strata, failing: NDArray[np.bool_]) -> Array:
+    """Return the evidence of each column of the matrix for the failures that were observed."""
+    used = np.zeros(len(failing), dtype=np.float32)
+    for rows in strata.rows:
+        used[rows] = failing[rows]
+    columns = matrix.astype(np.float32)
+    everything = np.ones((len(failing), 1), dtype=np.float32)
+    return log_ratio(used @ columns, moments(everything, columns, strata, failing).take(0))
+
+
 def _gain(observed: Array, expected: Array) -> Array:
     seen = np.maximum(observed, np.float32(1e-30))
     gain: Array = observed * np.log(seen / np.maximum(expected, np.float32(1e-6)))

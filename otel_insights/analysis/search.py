@@ -11,8 +11,9 @@ from otel_insights.analysis.likelihood import Array, Moments, log_ratio, moments
 
 NOTHING = -1e6  # the score of a condition that does not raise the risk
 _PAIRABLE = 1500  # columns that take part in pairs: the likeliest beforehand
-_TEMPER = 1.0
-_PAIR_PRIOR = 0.0  # logarithm of how much likelier a pair is than two independent draws of a condition
+_PAIR_PRIOR = np.array(
+    [-2.0, 0.5, 2.5], dtype=np.float32
+)  # logarithm of how much likelier a pair is than two independent draws of a condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,14 @@ class Search:
 
     def __init__(self, columns: Columns, strata: Strata, failing: NDArray[np.bool_], *, anchors: int) -> None:
         self._matrix = columns.matrix.astype(np.float32)
-        self._weights = (_TEMPER * columns.weights).astype(np.float32)
+        self._weights = columns.weights.astype(np.float32)
+        self._named = columns.named.astype(np.intp)
         self._strata, self._failing = strata, failing
         everything = np.ones((len(failing), 1), dtype=np.float32)
         self._singles = moments(everything, self._matrix, strata, failing).take(0)
-        self._pairable = np.sort(np.argsort(-columns.weights, kind="stable")[:_PAIRABLE])
+        useful = np.where(self._singles.total > 0, columns.weights, -np.inf)
+        order = np.argsort(-useful, kind="stable")[:_PAIRABLE]
+        self._pairable = np.sort(order[useful[order] > -np.inf])
         self._right = np.ascontiguousarray(self._matrix[:, self._pairable])
         self._anchors = min(anchors, len(self._pairable))
         self._pairs: dict[int, Moments] = {}
@@ -81,7 +85,8 @@ class Search:
         failing = np.flatnonzero(labels)
         inside = self._matrix[np.ix_(failing, anchors)].T @ self._right[failing]
         evidence = log_ratio(inside, known)
-        weights = self._weights[anchors][:, None] + self._weights[self._pairable][None] + np.float32(_PAIR_PRIOR)
+        weights = self._weights[anchors][:, None] + self._weights[self._pairable][None]
+        weights += _PAIR_PRIOR[self._named[anchors][:, None] + self._named[self._pairable][None]]
         return anchors, np.where(evidence > 0, evidence + weights, np.float32(NOTHING))
 
     def _fields(self, anchor: np.intp) -> tuple[Array, ...]:

@@ -121,6 +121,27 @@ def test_placement_is_no_explanation():
     assert answer.silence is not None
 
 
+def test_a_bad_cluster_does_not_make_the_architecture_that_is_common_there_guilty():
+    environments = fleet(
+        150,
+        lambda c, rng: c["k8s.cluster.name"] == "red" and rng.random() < 0.9,
+        **{"k8s.cluster.name": lambda i, rng: "red" if i % 3 == 0 else "blue"},
+    )
+    mostly_arm = [
+        Environment(
+            e.id,
+            e.service,
+            e.configuration | {"host.arch": "arm64" if (i % 3 == 0) != (i % 17 == 0) else "amd64"},
+            e.exposure,
+            e.failures,
+        )
+        for i, e in enumerate(environments)
+    ]
+    answer = explain(mostly_arm)
+    assert answer.silence is not None
+    assert all(s.tier == "lead" for s in answer.suggestions)
+
+
 def test_busy_environments_that_run_another_version_do_not_make_the_version_guilty():
     def work(c, rng):
         return float(rng.integers(2000, 9000) if c["package.pandas"] == "2.2.3" else rng.integers(1, 40))
