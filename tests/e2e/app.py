@@ -1,8 +1,9 @@
 """An application as people have it: the OpenTelemetry SDK, all three signals, and failures now and then.
 
 Run as a process of its own: `python app.py --to URL [--to URL] --diary FILE [--rounds N]`, until SIGTERM where N is 0.
-With several `--to` each gets the very same objects. The diary has a JSON line a round: the ids of its spans, and how
-many exceptions were raised. Each is one occurrence, in whichever way it is told: by a span, a log record, or several.
+With several `--to` each gets the very same objects. The diary has a JSON line a round: the ids of its spans, those of
+them that have a log record, and how many exceptions were raised. Each of these is one occurrence, in whichever way it
+is told: by a span, by a log record, or by several of them.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 SPANS_A_ROUND = 200
 FAILING_EVERY = 10
+EXCEPTIONS_A_ROUND = SPANS_A_ROUND // FAILING_EVERY
 
 
 class Tee:
@@ -78,6 +80,7 @@ class App:
     protocol: str
     tees: list[Tee] = field(default_factory=list)
     number: int = 0
+    logged: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         resource = Resource.create(
@@ -113,6 +116,7 @@ class App:
         """Handle some orders, flush everything, and tell what was done."""
         spans: list[str] = []
         exceptions = 0
+        self.logged = []
         for _ in range(SPANS_A_ROUND):
             self.number += 1
             fails = self.number % FAILING_EVERY == 0
@@ -121,7 +125,7 @@ class App:
         done = [self.traces.force_flush(), self.logs.force_flush(), self.metrics.force_flush()]
         if not all(done) or any(tee.failed for tee in self.tees):
             raise SystemExit(f"not everything was exported: {done}, {[tee.failed for tee in self.tees]}")
-        return {"spans": spans, "exceptions": exceptions}
+        return {"spans": spans, "logs": self.logged, "exceptions": exceptions}
 
     def _succeed(self) -> str:
         self.orders.add(1, {"kind": "book"})
@@ -156,6 +160,7 @@ class App:
         return spans
 
     def _log(self, text: str, attributes: dict[str, Any]) -> None:
+        self.logged.append(_id(trace.get_current_span()))
         severity = SeverityNumber.ERROR if attributes else SeverityNumber.INFO
         self.logger.emit(
             LogRecord(body=text, severity_number=severity, severity_text=severity.name, attributes=attributes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
 from opentelemetry.proto.metrics.v1.metrics_pb2 import MetricsData
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -40,16 +40,16 @@ class Arrived:
         """Give it as bytes, field by field as it is but for the attributes `otel_insights.*` of exceptions."""
         item = type(self.item)()
         item.CopyFrom(self.item)
-        for holder in (item, *getattr(item, "events", ())):
-            if hasattr(holder, "attributes"):
-                _strip(holder.attributes)
+        for attributes in _attributes(item):
+            kept = [one for one in attributes if not one.key.startswith(OURS)]
+            del attributes[:]
+            attributes.extend(kept)
         parts: tuple[Message, ...] = (self.resource, self.scope, item)
         return *(part.SerializeToString(deterministic=True) for part in parts), *map(str.encode, self.schema_urls)
 
     def stamps(self) -> set[str]:
         """Name the attributes `otel_insights.*` on it and on its events."""
-        holders = (self.item, *getattr(self.item, "events", ()))
-        return {one.key for holder in holders for one in holder.attributes if one.key.startswith(OURS)}
+        return {one.key for attributes in _attributes(self.item) for one in attributes if one.key.startswith(OURS)}
 
 
 def read(file: Path) -> list[Arrived]:
@@ -57,14 +57,16 @@ def read(file: Path) -> list[Arrived]:
     return [arrived for line in _lines(file) for arrived in _flat(line)]
 
 
-def span_ids(file: Path) -> Counter[str]:
-    """Count the spans in a file by id, fast."""
+def span_ids(file: Path, signal: str = "spans") -> Counter[str]:
+    """Count the spans in a file by id, or the log records of the apps by that of their span; fast."""
+    above, below = {"spans": ("resourceSpans", "scopeSpans"), "logRecords": ("resourceLogs", "scopeLogs")}[signal]
     return Counter(
-        span["spanId"]
+        item["spanId"]
         for line in _lines(file)
-        for resource in line.get("resourceSpans", ())
-        for scope in resource["scopeSpans"]
-        for span in scope["spans"]
+        for resource in line.get(above, ())
+        for scope in resource[below]
+        if not scope["scope"].get("name", "").startswith("otel_insights")
+        for item in scope[signal]
     )
 
 
@@ -96,7 +98,9 @@ def _with_base64_ids(value: Any) -> Any:
     }
 
 
-def _strip(attributes: Any) -> None:
-    kept: list[KeyValue] = [one for one in attributes if not one.key.startswith(OURS)]
-    del attributes[:]
-    attributes.extend(kept)
+def _attributes(item: Any) -> Iterator[Any]:
+    """Give the attributes of a span or a log record and of its events; those of a metric stand on its points."""
+    if hasattr(item, "attributes"):
+        yield item.attributes
+    for event in getattr(item, "events", ()):
+        yield event.attributes

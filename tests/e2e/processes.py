@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -30,10 +31,21 @@ def eventually(ask: Callable[[], T], what: str, within: float = 30.0) -> T:
 
 
 def free_port() -> int:
-    """Ask the system for a port of the loopback that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Find a port of the loopback on which nobody listens, never the same one twice.
+
+    From below the range out of which the system takes ports for outgoing connections: one of these could otherwise be
+    in the way by the time that a process listens, or listens again.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+
+
+_given: set[int] = set()
 
 
 @dataclass
@@ -74,6 +86,14 @@ class Process:
         assert self._running is not None
         self._running.kill()
         self._running.wait(10)
+
+    def freeze(self) -> None:
+        """Let it neither do nor answer anything, while its connections stay open."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        os.kill(self.pid, signal.SIGCONT)
 
     def stop(self, within: float = 30.0) -> int:
         """Ask it to end, and return its exit code."""

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from e2e.app import EXCEPTIONS_A_ROUND
 from e2e.arrived import span_ids
 from e2e.processes import eventually
 from e2e.topology import App, Collector, Insights, Stage
@@ -39,22 +40,35 @@ def app(stage: Stage, a: Collector) -> App:
 def test_killed_five_times_under_load_it_loses_nothing_and_counts_nothing_twice(
     app: App, a: Collector, insights: Insights, b: Collector
 ) -> None:
-    for _ in range(KILLS):
-        seen = b.accepted("traces", "otlp/insights")
-        eventually(lambda: b.accepted("traces", "otlp/insights") > seen, "telemetry is passing", WITHIN)  # noqa: B023
-        insights.process.kill()
-        seen = a.accepted("traces")
-        eventually(lambda: a.accepted("traces") > seen + 500, "the app goes on meanwhile")  # noqa: B023
+    for kill in range(KILLS):
+        passing(b)
+        if kill % 2:
+            insights.process.kill()
+        else:
+            killed_between_commit_and_acknowledgement(app, a, insights, b)
+        going_on(a)
         insights.start()
     everything_arrives_and_is_counted_once(app, a, insights, b)
     insights.process.stop()
     eventually(lambda: not insights.process.left_behind(), "no process of the killed ones is left")
 
 
+def test_the_sender_is_killed_with_a_full_queue_and_nothing_is_lost_nor_counted_twice(
+    app: App, a: Collector, insights: Insights, b: Collector
+) -> None:
+    passing(b)
+    killed_between_commit_and_acknowledgement(app, a, insights, b)
+    going_on(a)
+    a.process.kill()
+    a.start()
+    insights.start()
+    everything_arrives_and_is_counted_once(app, a, insights, b)
+
+
 def test_an_outage_of_the_next_hop_reaches_the_sender_and_loses_nothing(
     app: App, a: Collector, insights: Insights, b: Collector
 ) -> None:
-    eventually(lambda: b.accepted("traces", "otlp/insights") > 0, "telemetry is passing")
+    passing(b)
     before = insights.memory()
     assert b.process.stop() == 0
     began, queue, told = time.monotonic(), a.waiting(), a.told_to_retry()
@@ -67,13 +81,36 @@ def test_an_outage_of_the_next_hop_reaches_the_sender_and_loses_nothing(
     everything_arrives_and_is_counted_once(app, a, insights, b)
 
 
+def passing(b: Collector) -> None:
+    seen = b.accepted("traces", "otlp/insights")
+    eventually(lambda: b.accepted("traces", "otlp/insights") > seen, "telemetry is passing", WITHIN)
+
+
+def going_on(a: Collector) -> None:
+    seen = a.accepted("traces")
+    eventually(lambda: a.accepted("traces") > seen + 500, "the app goes on meanwhile")
+
+
+def killed_between_commit_and_acknowledgement(app: App, a: Collector, insights: Insights, b: Collector) -> None:
+    """Kill it where a careless service counts twice: exceptions are counted that the next hop has not answered for."""
+    eventually(lambda: a.waiting() == 0, "the sender's queue is empty", WITHIN)
+    b.process.freeze()
+    offered_before = app.exceptions() + EXCEPTIONS_A_ROUND
+    try:
+        eventually(lambda: insights.counted() > offered_before, "exceptions are counted", WITHIN)
+        insights.process.kill()
+    finally:
+        b.process.thaw()
+
+
 def everything_arrives_and_is_counted_once(app: App, a: Collector, insights: Insights, b: Collector) -> None:
     assert app.process.stop() == 0
-    sent = app.spans()
-    assert len(sent) > 1000
-    eventually(a.delivered, "the sender's queue is empty", WITHIN)
-    eventually(lambda: sent <= span_ids(b.file).keys(), "every span arrives", WITHIN)
-    assert sent == span_ids(b.file).keys()
+    spans, logs = app.spans(), app.logs()
+    assert len(spans) > 1000
+    eventually(lambda: a.waiting() == 0, "the sender's queue is empty", WITHIN)
+    eventually(lambda: spans <= span_ids(b.file).keys(), "every span arrives", WITHIN)
+    eventually(lambda: logs <= span_ids(b.file, "logRecords").keys(), "every log record arrives", WITHIN)
+    assert spans == span_ids(b.file).keys()
     assert a.dropped() == []
     insights.analyse()
     assert insights.counted() == app.exceptions()
