@@ -44,6 +44,8 @@ class EmbeddedHttp:
         except OSError as error:
             why = os.strerror(error.errno or 0)
             raise OSError(error.errno, f"cannot listen on {self.host}:{self.port}: {why}") from error
+        # asyncio sets it by itself only for sockets that name their protocol; without it, answers wait 40 ms for an ACK
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self._socket.getsockname()[1]
         config = uvicorn.Config(
             self.app,

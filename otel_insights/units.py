@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, PlainSerializer
 
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
@@ -46,7 +46,9 @@ def size(value: Any) -> int:  # noqa: ANN401 - likewise
     raise ValueError(f"expected a number of bytes, such as 64MiB or 4096, got {value!r}")
 
 
-Duration = Annotated[float, BeforeValidator(seconds)]
+Duration = Annotated[
+    float, BeforeValidator(seconds), PlainSerializer(lambda value: f"{value:.15g}s", str, when_used="json")
+]
 """Seconds; written with a unit in the configuration."""
 ByteSize = Annotated[int, BeforeValidator(size)]
 """Bytes; may be written with a unit in the configuration."""

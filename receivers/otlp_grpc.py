@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from otel_insights.component import Consume, Factory, Host, Kind, Receiver
+from otel_insights.endpoint import Endpoint
 from otel_insights.payload import Signal
 from otel_insights.receivers.otlp_answers import Failure, failure, success
 from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard, unpack
@@ -22,7 +24,7 @@ _HEADER_OF_TRAILERS = 64 * 1024
 class OtlpGrpcSettings(DoorSettings):
     """Settings of the gRPC door."""
 
-    endpoint: str = "127.0.0.1:14317"
+    endpoint: Endpoint = "127.0.0.1:14317"
     """`host:port`; port 0 takes a free one."""
     max_concurrent_streams: int = 128
     """Requests under way on one connection: a client that has more waits, and nothing is refused."""
@@ -88,7 +90,7 @@ class OtlpGrpc(Receiver):
             else:
                 port = server.add_insecure_port(endpoint)
         except RuntimeError as error:
-            raise OSError(98, f"cannot listen on {endpoint}: is something else there?") from error
+            raise OSError(errno.EADDRINUSE, f"cannot listen on {endpoint}: is something else there?") from error
         return f"{endpoint.rpartition(':')[0]}:{port}"
 
     def _options(self) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,14 @@ from google.protobuf.message import Message
 
 from otel_insights.component import Consume, Factory, Host, Kind, Receiver
 from otel_insights.embedded_http import EmbeddedHttp
-from otel_insights.errors import BadData, TooLarge
+from otel_insights.endpoint import Endpoint, host_and_port
+from otel_insights.errors import BadData, Refused, TooLarge
 from otel_insights.otlp_json import decode
 from otel_insights.payload import Payload, Signal
 from otel_insights.receivers.otlp_answers import Failure, failure, success
 from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard, inflate, unpack
 from otel_insights.selfmetrics import passed
+from otel_insights.units import Duration
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -27,8 +30,10 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 class OtlpHttpSettings(DoorSettings):
     """Settings of the HTTP door."""
 
-    endpoint: str = "127.0.0.1:14318"
+    endpoint: Endpoint = "127.0.0.1:14318"
     """`host:port`; port 0 takes a free one."""
+    body_timeout: Duration = 60.0
+    """How long a body may take to come in."""
 
 
 class _Gone(Exception):  # noqa: N818 - nobody is left to read an answer
@@ -50,9 +55,9 @@ class OtlpHttp(Receiver):
         """Read the token and the certificates, where there are any."""
         self.host = host
         self._guard = Guard(self.settings.auth)
-        name, _, port = self.settings.endpoint.rpartition(":")
+        name, port = host_and_port(self.settings.endpoint)
         tls = self.settings.tls.context() if self.settings.tls else None
-        self._server = EmbeddedHttp(self._answer, name.strip("[]"), int(port), tls, self.settings.drain)
+        self._server = EmbeddedHttp(self._answer, name, port, tls, self.settings.drain)
 
     async def serve(self, consumers: Mapping[Signal, Consume]) -> None:
         """Listen. Paths of signals without a consumer are answered with 404."""
@@ -110,18 +115,10 @@ class OtlpHttp(Receiver):
         told = headers.get(b"content-length", b"")
         if told.isdigit() and int(told) > most:
             raise TooLarge(f"the request has {int(told)} bytes, the limit is {most}")
-        parts: list[bytes] = []
-        size, more = 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Gone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > most:
-                raise TooLarge(f"the request has more bytes than the limit of {most}")
-            more = message.get("more_body", False)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        try:
+            return await asyncio.wait_for(_all_of(receive, most), self.settings.body_timeout)
+        except asyncio.TimeoutError:
+            raise Refused(f"the body took longer than {self.settings.body_timeout:g} s to come in") from None
 
     def _payload(self, signal: Signal, kind: str, encoding: bytes, body: bytes) -> Payload:
         most = self.settings.max_message_bytes
@@ -132,6 +129,21 @@ class OtlpHttp(Receiver):
                 return unpack(signal, body if body[:2] == b"\x1f\x8b" else inflate(body, most), most)
             return unpack(signal, body, most)
         return Payload.of(decode(signal, inflate(body, most) if encoding == b"gzip" else body))
+
+
+async def _all_of(receive: Receive, most: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most:
+            raise TooLarge(f"the request has more bytes than the limit of {most}")
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _fail(send: Send, kind: str, failed: Failure) -> None:

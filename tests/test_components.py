@@ -288,7 +288,6 @@ async def test_a_receiver_whose_port_is_taken_says_so_with_its_name(
                 pass
 
 
-@pytest.mark.xfail(reason="the OTLP receivers' endpoints are not of the type Endpoint yet", strict=False)
 @pytest.mark.parametrize("name", listening())
 @pytest.mark.parametrize("endpoint", ["localhost", "localhost:http", "localhost:99999", ""])
 def test_an_endpoint_without_a_port_is_refused_before_anything_starts(name: str, endpoint: str) -> None:
