@@ -30,7 +30,7 @@ def suggestion_text(
 
 def _remedy_text(conditions: Sequence[Condition], remedy: Remedy | None) -> str:
     if remedy is None:
-        return "No environment was seen healthy with only one of these changed."
+        return "No single change can be recommended from what was seen."
     others = [c for c in conditions if c.key != remedy.key]
     beside = f" with {joined(others)}" if others else ""
     change = f"without {people_name(remedy.key)}"
