@@ -116,6 +116,7 @@ def inflate(body: bytes, most: int) -> bytes:
             while True:
                 size += len(piece)
                 if size > most:
+                    parts.clear()  # the error's traceback would hold them until it has been answered
                     raise TooLarge(f"the request unpacks to more than the limit of {most} bytes")
                 parts.append(piece)
                 if stream.eof:

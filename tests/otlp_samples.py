@@ -130,7 +130,7 @@ class Sink:
         return [
             one
             for payload in self.got
-            for part in payload.message().resource_spans
+            for part in getattr(payload.message(), "resource_spans", ())
             for scope in part.scope_spans
             for one in scope.spans
         ]
@@ -139,7 +139,7 @@ class Sink:
         return [
             one
             for payload in self.got
-            for part in payload.message().resource_logs
+            for part in getattr(payload.message(), "resource_logs", ())
             for scope in part.scope_logs
             for one in scope.log_records
         ]
