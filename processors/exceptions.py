@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 class ExceptionsSettings(Settings):
     """How exceptions are told apart."""
 
-    min_cluster_size: int = Field(default=3, ge=2)
+    min_cluster_size: int = Field(default=4, ge=2)
     """Occurrences that make a dense region (HDBSCAN)."""
     own_modules: tuple[str, ...] = ()
     """Modules that are the application's own, beyond what is recognised."""

@@ -17,6 +17,8 @@ class Signature:
     exception_type: str
     title: str
     text: str
+    block: str
+    complete: bool
     occurrences: float
     cluster_id: str | None
 
@@ -42,18 +44,20 @@ class Grouping:
     """Ids that end here -> the ids that go on for them."""
 
 
-def group(namespace: str, signatures: Sequence[Signature], min_cluster_size: int = 3) -> Grouping:
+def group(namespace: str, signatures: Sequence[Signature], min_cluster_size: int = 4) -> Grouping:
     """Cluster all signatures of a namespace. Needs seconds for tens of thousands: not for the data path."""
     # scikit-learn is loaded where this runs, and not by everybody who knows of it
-    from otel_insights.analysis.clustering import cluster, match  # noqa: PLC0415
+    from otel_insights.analysis.clustering import adopted_blocks, cluster, match  # noqa: PLC0415
     from otel_insights.analysis.embedding import embed  # noqa: PLC0415
 
     signatures = sorted(signatures, key=lambda one: one.fingerprint)
     if not signatures:
         return Grouping({}, (), {})
+    texts = [one.text for one in signatures]
     found = cluster(
-        embed([one.text for one in signatures]),
+        embed(texts),
         [max(1, round(one.occurrences)) for one in signatures],
+        blocks=adopted_blocks(texts, [one.block for one in signatures], [bool(one.complete) for one in signatures]),
         min_cluster_size=min_cluster_size,
     )
     labels = {one.fingerprint: int(label) for one, label in zip(signatures, found.labels, strict=True)}

@@ -29,7 +29,7 @@ def namespaces(db: Database) -> list[str]:
 def signatures(db: Database, namespace: str) -> list[Signature]:
     """Read what is clustered: all fingerprints of a namespace that an occurrence still stands for."""
     rows = db.execute(
-        "SELECT id, exception_type, title, signature, occurrences, cluster_id FROM fingerprint"
+        "SELECT id, exception_type, title, signature, block, complete, occurrences, cluster_id FROM fingerprint"
         " WHERE namespace = ? AND occurrences > 0 ORDER BY id",
         [namespace],
     )

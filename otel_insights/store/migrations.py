@@ -32,7 +32,8 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE TABLE fingerprint (
             namespace TEXT NOT NULL, id TEXT NOT NULL,
             exception_type TEXT NOT NULL, root_type TEXT NOT NULL, title TEXT NOT NULL,
-            signature TEXT NOT NULL, packages TEXT NOT NULL, reasons TEXT NOT NULL,
+            signature TEXT NOT NULL, block TEXT NOT NULL, complete INTEGER NOT NULL,
+            packages TEXT NOT NULL, reasons TEXT NOT NULL,
             message TEXT NOT NULL, stacktrace TEXT NOT NULL,
             occurrences REAL NOT NULL DEFAULT 0,
             first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,

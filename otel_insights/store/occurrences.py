@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from sqlite_utils import Database
 
 from otel_insights.analysis.fingerprint import Fingerprint
-from otel_insights.analysis.occurrences import kept_keys, sought_keys
+from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_over
 from otel_insights.store.environments import EnvironmentKey, identify
 
 _LONGEST_EXAMPLE = 16 * 1024
@@ -144,8 +144,13 @@ def _place(db: Database, batch: _Batch, one: Observation, keys: _RaiseKeys, envi
     raised = batch.raises.get(of_trace) if of_trace is not None else None
     if raised is None:
         raised = _begin(batch, one, environment_id)
-    elif one.fingerprint.complete and not raised.complete:
-        _complete(db, batch, raised, one.fingerprint, now_ns)
+    elif takes_over(
+        one.fingerprint.id,
+        complete=one.fingerprint.complete,
+        from_fingerprint=raised.fingerprint,
+        from_complete=bool(raised.complete),
+    ):
+        _take_over(db, batch, raised, one.fingerprint, now_ns)
     batch.of_observation[one.key] = raised.id
     batch.observations.append((one.key, raised.id))
     for key in keys.kept:
@@ -192,14 +197,16 @@ def _count(batch: _Batch, raised: _Raise, time_ns: int, weight: float) -> None:
     sums[2] = max(sums[2], time_ns)
 
 
-def _complete(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint, now_ns: int) -> None:
-    """Move a raise that only a cut stack told of so far to the fingerprint of its whole one."""
+def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint, now_ns: int) -> None:
+    """Move a raise to the fingerprint of a record that tells more of it."""
     _save(db, batch, now_ns)  # the raise may be in this very batch
     row = db.execute("SELECT time_ns FROM occurrence WHERE id = ?", [raised.id]).fetchone()
     _count(batch, raised, row[0], -raised.weight)
-    raised.fingerprint, raised.complete = whole.id, True
+    raised.fingerprint, raised.complete = whole.id, whole.complete
     _count(batch, raised, row[0], raised.weight)
-    db.execute("UPDATE occurrence SET fingerprint = ?, complete = 1 WHERE id = ?", [whole.id, raised.id])
+    db.execute(
+        "UPDATE occurrence SET fingerprint = ?, complete = ? WHERE id = ?", [whole.id, whole.complete, raised.id]
+    )
 
 
 def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> None:
@@ -208,8 +215,9 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
     for one in observed:
         distinct.setdefault((one.environment.namespace, one.fingerprint.id), one)
     db.conn.executemany(
-        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, packages, reasons,"
-        " message, stacktrace, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
+        " packages, reasons, message, stacktrace, first_seen_ns, last_seen_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         [
             (
@@ -219,6 +227,8 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
                 one.fingerprint.root_type,
                 one.fingerprint.title,
                 one.fingerprint.text,
+                one.fingerprint.block,
+                one.fingerprint.complete,
                 json.dumps(one.fingerprint.packages),
                 json.dumps(one.fingerprint.reasons),
                 one.message[:_LONGEST_EXAMPLE],
