@@ -30,6 +30,8 @@ from otel_insights.payload import (
 from otel_insights.store.occurrences import key_of
 
 _STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
+_COUNTS = range(1, 10**9)
+"""How many records one can stand for; anything else is a mistake, and would drown every honest count."""
 _EXCEPTION = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
 
 
@@ -137,7 +139,7 @@ def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
     values = {"": "", **{one.key: one.value.string_value for one in attributes if one.key in _EXCEPTION}}
     weight = next((one.value.int_value for one in attributes if one.key == semconv.LOG_COUNT), 1)
     type_, message, stacktrace = (values.get(key, "") for key in _EXCEPTION)
-    return type_, message, stacktrace, float(max(weight, 1))
+    return type_, message, stacktrace, float(weight if weight in _COUNTS else 1)
 
 
 def _time(*candidates: int) -> int:

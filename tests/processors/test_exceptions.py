@@ -209,3 +209,11 @@ async def test_a_time_that_cannot_be_one_stops_nothing(exceptions, host):
     await exceptions.analyse()
     assert await counted(host) == 1
     assert sink.spans()[0].end_time_unix_nano == 2**64 - 1
+
+
+@pytest.mark.parametrize("absurd", [2**63 - 1, -1, 0])
+async def test_a_count_that_nobody_can_have_counted_is_one(exceptions, host, absurd):
+    record = log("failed", {**raised(charge, 5), "log_count": absurd})
+    await passing([exceptions], logs(record), Sink())
+    await exceptions.analyse()
+    assert await counted(host) == 1
