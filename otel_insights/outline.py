@@ -23,7 +23,7 @@ def resources(signal: str, data: bytes) -> list[tuple[bytes, int]]:
     try:
         return _points(data) if signal == "metrics" else _items(data)
     except DecodeError as error:
-        raise BadData(f"not a valid export request of {signal}: {error}") from error
+        raise BadData(f"not a valid export request of {signal}: a tag or a length in the protobuf is wrong") from error
 
 
 def _items(data: bytes) -> list[tuple[bytes, int]]:

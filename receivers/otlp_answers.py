@@ -19,6 +19,10 @@ from otel_insights.errors import BadData, Refused, TooLarge, Unauthenticated
 from otel_insights.payload import Signal
 
 Response = ExportTraceServiceResponse | ExportLogsServiceResponse | ExportMetricsServiceResponse
+_LONGEST_MESSAGE = 1000
+"""Bytes. It travels twice in gRPC's trailers, up to four times as long by then, and clients take 8 KiB of them: over
+that they make RESOURCE_EXHAUSTED of any answer, and throw the data away."""
+_LONGEST_DELAY = 3600.0
 _RESPONSES: Final[dict[Signal, tuple[type[Response], str]]] = {
     Signal.TRACES: (ExportTraceServiceResponse, "rejected_spans"),
     Signal.LOGS: (ExportLogsServiceResponse, "rejected_log_records"),
@@ -61,7 +65,7 @@ class Failure:
         if self.retry_after is None:
             return None
         delay = Duration()
-        delay.FromNanoseconds(int(self.retry_after * 1e9))
+        delay.FromMilliseconds(round(self.retry_after * 1e3))
         return RetryInfo(retry_delay=delay)
 
     @property
@@ -76,12 +80,23 @@ def failure(error: Exception) -> Failure:
     Never RESOURCE_EXHAUSTED for overload: without RetryInfo the Collector drops the data ("OTLP/gRPC Throttling").
     """
     code = grpc.StatusCode
+    told = _shortened(str(error))
     if isinstance(error, TooLarge):
-        return Failure(code.RESOURCE_EXHAUSTED, 413, str(error))
+        return Failure(code.RESOURCE_EXHAUSTED, 413, told)
     if isinstance(error, BadData):
-        return Failure(code.INVALID_ARGUMENT, 400, str(error))
+        return Failure(code.INVALID_ARGUMENT, 400, told)
     if isinstance(error, Unauthenticated):
-        return Failure(code.UNAUTHENTICATED, 401, str(error))
+        return Failure(code.UNAUTHENTICATED, 401, told)
     if isinstance(error, Refused):
-        return Failure(code.UNAVAILABLE, 503, str(error), error.retry_after if error.retry_after is not None else 1.0)
+        return Failure(code.UNAVAILABLE, 503, told, _bounded(error.retry_after))
     return Failure(code.UNAVAILABLE, 503, "an error in otel-insights, it has been logged: try again", 5.0)
+
+
+def _shortened(text: str) -> str:
+    """Cut a message, and make it one that protobuf can hold."""
+    return text.encode("utf-8", "replace")[:_LONGEST_MESSAGE].decode("utf-8", "ignore")
+
+
+def _bounded(seconds: float | None) -> float:
+    """Make a delay that can be written down of whatever the next hop asked for; a second where it said nothing."""
+    return 1.0 if seconds is None or not seconds >= 0 else min(seconds, _LONGEST_DELAY)

@@ -1,4 +1,4 @@
-"""What both OTLP doors share: who may come in, how large a request may be, and how it is unpacked."""
+"""What both OTLP doors share: their settings, who may come in, and how bugs of ours are written down."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import hmac
 import logging
 import ssl
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
-from isal import isal_zlib
 from pydantic import Field, SecretStr, model_validator
 
 from otel_insights.component import Receiver, Settings
-from otel_insights.errors import BadData, ConfigError, InsightsError, TooLarge, Unauthenticated
-from otel_insights.payload import Payload, Signal
+from otel_insights.errors import ConfigError, InsightsError, Unauthenticated
 from otel_insights.units import ByteSize, Duration
 
 _log = logging.getLogger(__name__)
-GZIP = b"\x1f\x8b"
-"""How every gzip stream begins, and no protobuf message: 0x1f would be a field of wire type 7, which does not exist."""
-_GZIP_WINDOW = 31  # zlib's number for a gzip header and trailer
-_CHUNK = 4 << 20
+_ONCE_IN = 60.0
 
 
 class TlsSettings(Settings):
@@ -30,13 +26,46 @@ class TlsSettings(Settings):
     key_file: Path
     client_ca_file: Path | None = None
 
-    def context(self) -> ssl.SSLContext:
-        """Load the files. Raises OSError or ssl.SSLError."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.client_ca_file)
-        context.load_cert_chain(self.cert_file, self.key_file)
+    def load(self, path: str) -> TlsFiles:
+        """Read the files. Raises ConfigError, which begins with `path` and the setting, for one that is of no use."""
+        cert, key = _content(self.cert_file, f"{path}.cert_file"), _content(self.key_file, f"{path}.key_file")
+        client_ca = _content(self.client_ca_file, f"{path}.client_ca_file") if self.client_ca_file else None
+        try:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(self.cert_file, self.key_file, password=_no_password)
+        except (OSError, ValueError) as error:
+            expected = "a PEM certificate, and the key that belongs to it without a password"
+            raise ConfigError(f"{path}.cert_file", expected, f"{self.cert_file}: {error}") from error
         if self.client_ca_file:
+            try:
+                context.load_verify_locations(self.client_ca_file)
+            except OSError as error:
+                expected, got = "a file of PEM certificates", f"{self.client_ca_file}: {error}"
+                raise ConfigError(f"{path}.client_ca_file", expected, got) from error
             context.verify_mode = ssl.CERT_REQUIRED
-        return context
+        return TlsFiles(cert, key, client_ca, context)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What the files hold, and the same as a context of Python's."""
+
+    cert: bytes
+    key: bytes
+    client_ca: bytes | None
+    context: ssl.SSLContext
+
+
+def _content(file: Path, path: str) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(path, "a file that can be read", f"{file}: {error.strerror}") from error
+
+
+def _no_password() -> str:
+    """Keep OpenSSL from asking on the terminal."""
+    raise ValueError("the key has a password")
 
 
 class AuthSettings(Settings):
@@ -51,15 +80,17 @@ class AuthSettings(Settings):
             raise ValueError("expected bearer_token or bearer_token_file, and not both")
         return self
 
-    def expected(self) -> str:
-        """Give the token. Raises OSError where its file cannot be read, ConfigError where it is empty."""
-        if self.bearer_token_file:
-            token = self.bearer_token_file.read_text(encoding="utf-8").strip()
-        else:
-            token = self.bearer_token.get_secret_value() if self.bearer_token else ""
-        if not token:
-            raise ConfigError("auth", "a token that is not empty")
-        return token
+    def expected(self, path: str) -> bytes:
+        """Give the token. Raises ConfigError, which begins with `path`, where it is empty or cannot be read."""
+        token = b""
+        if self.bearer_token is not None:
+            path, token = f"{path}.bearer_token", self.bearer_token.get_secret_value().encode()
+        elif self.bearer_token_file:
+            path = f"{path}.bearer_token_file"
+            token = _content(self.bearer_token_file, path)
+        if not token.strip():
+            raise ConfigError(path, "expected a token that is not empty")
+        return token.strip()
 
 
 class DoorSettings(Settings):
@@ -76,58 +107,17 @@ class DoorSettings(Settings):
 class Guard:
     """Lets in who carries the token, or everybody where there is none."""
 
-    def __init__(self, auth: AuthSettings | None) -> None:
-        self._expected = b"Bearer " + auth.expected().encode() if auth else None
+    def __init__(self, auth: AuthSettings | None, path: str) -> None:
+        """Read the token; raises ConfigError, which begins with `path`, where there is none to read."""
+        self._expected = auth.expected(path) if auth else None
 
     def check(self, authorization: bytes) -> None:
         """Raise Unauthenticated unless the Authorization header is right; the time taken does not tell how wrong."""
         if self._expected is None:
             return
         scheme, _, token = authorization.partition(b" ")
-        if not hmac.compare_digest(b"Bearer " + token.strip(), self._expected) or scheme.lower() != b"bearer":
+        if not hmac.compare_digest(token.strip(), self._expected) or scheme.lower() != b"bearer":
             raise Unauthenticated("expected the header Authorization: Bearer, with the configured token")
-
-
-def unpack(signal: Signal, body: bytes, most: int) -> Payload:
-    """Make a payload of a protobuf request that may be compressed with gzip.
-
-    Memory stays below `most` bytes and a chunk, whatever the body would unpack to. Raises TooLarge, and BadData for a
-    broken stream and for broken framing.
-    """
-    if body[:2] != GZIP:
-        if len(body) > most:
-            raise TooLarge(f"the request has {len(body)} bytes, the limit is {most}")
-        payload = Payload(signal, body)
-    else:
-        payload = Payload(signal, inflate(body, most), gzipped=body)
-    payload.resources()  # broken framing is told here, before anybody has acted on a part of it
-    return payload
-
-
-def inflate(body: bytes, most: int) -> bytes:
-    """Decompress gzip, of one member or several, to at most so many bytes. Raises TooLarge or BadData."""
-    parts: list[bytes] = []
-    size = 0
-    rest = body
-    try:
-        while rest:
-            stream = isal_zlib.decompressobj(_GZIP_WINDOW)
-            piece = stream.decompress(rest, _CHUNK)
-            while True:
-                size += len(piece)
-                if size > most:
-                    parts.clear()  # the error's traceback would hold them until it has been answered
-                    raise TooLarge(f"the request unpacks to more than the limit of {most} bytes")
-                parts.append(piece)
-                if stream.eof:
-                    break
-                if not stream.unconsumed_tail and not piece:
-                    raise BadData("the gzip stream ends too early")
-                piece = stream.decompress(stream.unconsumed_tail, _CHUNK)
-            rest = stream.unused_data
-    except isal_zlib.error as error:  # type: ignore[misc]  # the stubs take the class for an instance
-        raise BadData(f"the gzip stream is broken: {error}") from error
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Failures:
@@ -139,7 +129,7 @@ class Failures:
     def note(self, receiver: Receiver, error: Exception) -> None:
         """Write down an unexpected error with its traceback; InsightsErrors are answers, and are not written."""
         now = time.monotonic()
-        if isinstance(error, InsightsError) or now - self._written.get(type(error), -60.0) < 60.0:  # noqa: PLR2004
+        if isinstance(error, InsightsError) or now - self._written.get(type(error), -_ONCE_IN) < _ONCE_IN:
             return
         self._written[type(error)] = now
         _log.error("receivers.%s: an error of ours, the sender is asked to try again", receiver.id, exc_info=error)

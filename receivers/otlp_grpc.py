@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from pydantic import Field
 
 from otel_insights.component import Consume, Factory, Host, Kind, Receiver
-from otel_insights.endpoint import Endpoint
+from otel_insights.embedded_http import listening_socket
+from otel_insights.endpoint import Endpoint, host_and_port
+from otel_insights.errors import Refused
 from otel_insights.payload import Signal
+from otel_insights.receivers.compression import unpack
 from otel_insights.receivers.otlp_answers import Failure, failure, success
-from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard, unpack
+from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard
 from otel_insights.selfmetrics import passed
 from otel_insights.units import Duration
 
 _IDENTITY_AND_GZIP = 0b101  # grpc_compression_algorithm: bit 0 identity, 1 deflate, 2 gzip
-_HEADER_OF_TRAILERS = 64 * 1024
+_MOST_METADATA = 64 * 1024
 
 
 class OtlpGrpcSettings(DoorSettings):
@@ -26,7 +31,7 @@ class OtlpGrpcSettings(DoorSettings):
 
     endpoint: Endpoint = "127.0.0.1:14317"
     """`host:port`; port 0 takes a free one."""
-    max_concurrent_streams: int = 128
+    max_concurrent_streams: int = Field(default=128, ge=1)
     """Requests under way on one connection: a client that has more waits, and nothing is refused."""
     min_ping_interval: Duration = 10.0
     """Keepalive pings more frequent than this are taken for an attack."""
@@ -51,13 +56,12 @@ class OtlpGrpc(Receiver):
     async def start(self, host: Host) -> None:
         """Read the token and the certificates, where there are any."""
         self.host = host
-        self._guard = Guard(self.settings.auth)
-        if tls := self.settings.tls:
-            tls.context()  # says what is wrong with the files; gRPC would say it at the first connection
-            authority = tls.client_ca_file.read_bytes() if tls.client_ca_file else None
-            self._credentials = grpc.ssl_server_credentials(
-                [(tls.key_file.read_bytes(), tls.cert_file.read_bytes())], authority, authority is not None
-            )
+        path = f"{Kind.RECEIVER.value}.{self.id}"
+        self._guard = Guard(self.settings.auth, f"{path}.auth")
+        if self.settings.tls:
+            files = self.settings.tls.load(f"{path}.tls")  # gRPC would say what is wrong at the first connection only
+            pair = (files.key, files.cert)
+            self._credentials = grpc.ssl_server_credentials([pair], files.client_ca, files.client_ca is not None)
 
     async def serve(self, consumers: Mapping[Signal, Consume]) -> None:
         """Listen. Signals without a consumer are answered with UNIMPLEMENTED, by gRPC itself."""
@@ -90,6 +94,7 @@ class OtlpGrpc(Receiver):
             else:
                 port = server.add_insecure_port(endpoint)
         except RuntimeError as error:
+            listening_socket(*host_and_port(endpoint)).close()  # gRPC does not say why: this raises what it met
             raise OSError(errno.EADDRINUSE, f"cannot listen on {endpoint}: is something else there?") from error
         return f"{endpoint.rpartition(':')[0]}:{port}"
 
@@ -100,7 +105,7 @@ class OtlpGrpc(Receiver):
             ("grpc.compression_enabled_algorithms_bitset", _IDENTITY_AND_GZIP),
             ("grpc.max_receive_message_length", self.settings.max_message_bytes),
             ("grpc.max_concurrent_streams", self.settings.max_concurrent_streams),
-            ("grpc.max_metadata_size", _HEADER_OF_TRAILERS),
+            ("grpc.max_metadata_size", _MOST_METADATA),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_ping_interval_without_data_ms", int(self.settings.min_ping_interval * 1000)),
         ]
@@ -120,6 +125,11 @@ class OtlpGrpc(Receiver):
                 payload = unpack(signal, request, most)
                 items = payload.count
                 answer = await consume(payload)
+            except asyncio.CancelledError:
+                self.host.metrics.add(refused, items, **labels)
+                if not context.cancelled():  # it came from within, and must not be taken for the sender's own wish
+                    await _abort(context, failure(Refused("the request was cancelled in otel-insights: try again")))
+                raise
             except Exception as error:
                 self._failures.note(self, error)
                 self.host.metrics.add(refused, items, **labels)

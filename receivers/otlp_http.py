@@ -15,14 +15,16 @@ from otel_insights.component import Consume, Factory, Host, Kind, Receiver
 from otel_insights.embedded_http import EmbeddedHttp
 from otel_insights.endpoint import Endpoint, host_and_port
 from otel_insights.errors import BadData, Refused, TooLarge
-from otel_insights.otlp_json import decode
+from otel_insights.otlp_json import to_protobuf
 from otel_insights.payload import Payload, Signal
+from otel_insights.receivers.compression import GZIP, inflate, unpack
 from otel_insights.receivers.otlp_answers import Failure, failure, success
-from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard, inflate, unpack
+from otel_insights.receivers.otlp_doors import DoorSettings, Failures, Guard
 from otel_insights.selfmetrics import passed
 from otel_insights.units import Duration
 
 _PROTOBUF, _JSON = "application/x-protobuf", "application/json"
+_HEAD_SECONDS = 10.0
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -54,10 +56,12 @@ class OtlpHttp(Receiver):
     async def start(self, host: Host) -> None:
         """Read the token and the certificates, where there are any."""
         self.host = host
-        self._guard = Guard(self.settings.auth)
+        path = f"{Kind.RECEIVER.value}.{self.id}"
+        self._guard = Guard(self.settings.auth, f"{path}.auth")
+        tls = self.settings.tls.load(f"{path}.tls").context if self.settings.tls else None
         name, port = host_and_port(self.settings.endpoint)
-        tls = self.settings.tls.context() if self.settings.tls else None
-        self._server = EmbeddedHttp(self._answer, name, port, tls, self.settings.drain)
+        arrival = self.settings.body_timeout + _HEAD_SECONDS
+        self._server = EmbeddedHttp(self._answer, name, port, tls, self.settings.drain, read_timeout=arrival)
 
     async def serve(self, consumers: Mapping[Signal, Consume]) -> None:
         """Listen. Paths of signals without a consumer are answered with 404."""
@@ -101,6 +105,10 @@ class OtlpHttp(Receiver):
             answer = await consume(payload)
         except _Gone:
             return
+        except asyncio.CancelledError:  # the drain time is over; uvicorn would answer 500, after which data is dropped
+            self.host.metrics.add(passed(Kind.RECEIVER, signal.item, "refused"), items, **labels)
+            await _fail(send, kind, failure(Refused("otel-insights is stopping: try again")))
+            return
         except Exception as error:  # noqa: BLE001 - every error is an answer
             self._failures.note(self, error)
             self.host.metrics.add(passed(Kind.RECEIVER, signal.item, "refused"), items, **labels)
@@ -126,9 +134,9 @@ class OtlpHttp(Receiver):
             raise BadData(f"expected the content encoding gzip or none, got {encoding.decode('latin-1')!r}")
         if kind == _PROTOBUF:
             if encoding == b"gzip" and body:
-                return unpack(signal, body if body[:2] == b"\x1f\x8b" else inflate(body, most), most)
+                return unpack(signal, body if body[:2] == GZIP else inflate(body, most), most)
             return unpack(signal, body, most)
-        return Payload.of(decode(signal, inflate(body, most) if encoding == b"gzip" else body))
+        return Payload(signal, to_protobuf(signal, inflate(body, most) if encoding == b"gzip" else body))
 
 
 async def _all_of(receive: Receive, most: int) -> bytes:

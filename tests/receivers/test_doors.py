@@ -18,10 +18,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from otlp_samples import build, span, spans
 
 from otel_insights.component import Accepted
-from otel_insights.errors import BadData, TooLarge
+from otel_insights.errors import BadData, ConfigError, TooLarge
 from otel_insights.payload import Signal
 from otel_insights.receivers import otlp_grpc, otlp_http
-from otel_insights.receivers.otlp_doors import inflate
+from otel_insights.receivers.compression import inflate
 
 SPANS = spans(span(1)).data
 OK = grpc.StatusCode.OK
@@ -96,9 +96,9 @@ def _trusting(authority):
 
 
 @pytest.mark.parametrize("module", [otlp_grpc, otlp_http])
-async def test_missing_certificate_is_told_at_the_start(host, module, tmp_path):
+async def test_missing_certificate_is_told_at_the_start_by_the_path_of_its_setting(host, module, tmp_path):
     tls = {"cert_file": tmp_path / "none.crt", "key_file": tmp_path / "none.key"}
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(ConfigError, match=rf"^receivers\.{module.FACTORY.type}\.tls\.cert_file: .*No such file"):
         await build(module.FACTORY, endpoint="127.0.0.1:0", tls=tls).start(host)
 
 
