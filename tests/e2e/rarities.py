@@ -117,7 +117,7 @@ def _logs() -> list[LogRecord]:
             observed_time_unix_nano=T0 + 1,
             event_name="exception",
             severity_text="oops",
-            attributes=_exception("rare log"),
+            attributes=[*_exception("rare log"), KeyValue(key="log_count", value=AnyValue(int_value=2**63 - 1))],
             trace_id=TRACE,
             span_id=SPAN,
         ),
