@@ -89,7 +89,9 @@ def read(text: str, registry: Registry, environ: Mapping[str, str] = os.environ)
     checked = Checked(registry, source, [*errors, *found])
     _check_components(checked)
     if checked.errors or file is None:
-        raise InvalidConfig(map(_from_environment, checked.errors) if has_defaults else checked.errors)
+        told = {error.path for error in errors}  # what is wrong with a value that could not be filled in is no news
+        found = [error for error in checked.errors if error in errors or error.path not in told]
+        raise InvalidConfig(map(_from_environment, found) if has_defaults else found)
     return Config(
         checked.settings,
         tuple(checked.pipelines),
