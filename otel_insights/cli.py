@@ -61,7 +61,7 @@ def analyze(
 @app.command()
 def demo(
     incompatibility: Annotated[str, typer.Option(help="Which one of those that ship with the package.")] = "",
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the store.")] = False,  # noqa: FBT002
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the store, and what was sent.")] = False,  # noqa: FBT002
     no_color: Annotated[bool, typer.Option("--no-color", help="Print plainly.")] = False,  # noqa: FBT002
 ) -> None:
     """Show the main job on telemetry of environments that really ran: no Collector, no network, a few seconds."""
@@ -69,9 +69,15 @@ def demo(
 
     from otel_insights.components import available  # noqa: PLC0415
     from otel_insights.demo import DEFAULT, demo  # noqa: PLC0415
+    from otel_insights.errors import ConfigError  # noqa: PLC0415
 
-    console = Console(no_color=no_color)
-    raise typer.Exit(asyncio.run(demo(incompatibility or DEFAULT, available(), console, keep=keep)))
+    console = Console(no_color=no_color or None)
+    try:
+        code = asyncio.run(demo(incompatibility or DEFAULT, available(), console, keep=keep))
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        code = 2
+    raise typer.Exit(code)
 
 
 @config_app.command("check")

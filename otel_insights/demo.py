@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
+from urllib.parse import quote
 
 import grpc
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from rich.console import Console
-from rich.panel import Panel
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from otel_insights import semconv
-from otel_insights.component import Accepted, ComponentId, Kind
+from otel_insights.component import Accepted, ComponentId, Host
 from otel_insights.components import Registry
 from otel_insights.config import read
-from otel_insights.demo_fleet import INSTANCES, Built, failed_request, incompatibilities, telemetry
-from otel_insights.environment import text_of
+from otel_insights.demo_fleet import ATTEMPTS, INSTANCES, Built, failed_request, incompatibilities, telemetry
+from otel_insights.demo_panels import cluster_panel, finding_panel, span_panel, suggestion_panel
+from otel_insights.errors import ConfigError
+from otel_insights.otlp_lines import Writer
 from otel_insights.payload import Payload, Signal
+from otel_insights.receivers.otlp_grpc import OtlpGrpc, OtlpGrpcSettings
 from otel_insights.run import Running
 from otel_insights.selfmetrics import SelfMetrics
 from otel_insights.store import clusters, suggestions
 
 DEFAULT = "numpy2_abi_pandas"
 _PATIENCE = 20.0
-_MOST_TOLD = 10_000.0
-"""Where a risk ratio ends (`Suggestion.risk_ratio`): no healthy environment meets the conditions."""
 _CONFIG = """
 receivers:
   otlp_grpc: {{endpoint: "127.0.0.1:0"}}
   insights: {{poll_interval: 100ms}}
-processors: {{memory_limiter: {{}}, environments: {{}}, exceptions: {{}}, suggestions: {{}}}}
+processors: {{memory_limiter: , environments: , exceptions: , suggestions: }}
 exporters:
   otlp: {{endpoint: "http://{back_end}", protocol: grpc}}
 store: {{url: "sqlite:///{store}"}}
 api: {{endpoint: "127.0.0.1:0"}}
 service:
-  telemetry: {{logs: {{level: error}}}}
   pipelines:
     traces:
       receivers: [otlp_grpc]
@@ -55,22 +62,57 @@ service:
 """
 
 
+async def demo(name: str, registry: Registry, console: Console, *, keep: bool = False) -> int:
+    """Show it all. The exit code: 0 when what was to be shown was seen, 1 otherwise. Raises ConfigError for a name.
+
+    With `keep`, the store and what was sent stay in a folder that is named at the end; else nothing stays.
+    """
+    known = incompatibilities()
+    if name not in known:
+        raise ConfigError("--incompatibility", f"one of {', '.join(known)}", name)
+    # else gRPC sends even loopback through a proxy that the environment names; it knows the lower-case spelling only
+    os.environ["no_grpc_proxy"] = "127.0.0.1"  # noqa: SIM112
+    with _folder(console, keep=keep) as folder:
+        async with AsyncExitStack() as stack:
+            back_end = BackEnd()
+            address = await back_end.start()
+            stack.push_async_callback(back_end.stop)
+            config = read(_CONFIG.format(back_end=address, store=quote(str(folder / "insights.db"))), registry)
+            running = await Running.start(config, registry)
+            stack.push_async_callback(running.stop)
+            sent = stack.enter_context(Writer(folder / "telemetry.jsonl"))
+            return await _Show(name, known[name], running, back_end, sent, console).run()
+
+
+@contextmanager
+def _folder(console: Console, *, keep: bool) -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="otel-insights-demo-"))
+    try:
+        yield folder
+        if keep:
+            console.print("\nKept: the store, and what was sent (for `otel-insights analyze`)")
+            for file in ("insights.db", "telemetry.jsonl"):
+                console.print(f"  {folder / file}", highlight=False, markup=False, soft_wrap=True)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 @dataclass(slots=True)
 class BackEnd:
-    """Plays Jaeger and Loki: an OTLP receiver that keeps what arrives. A host, too, of that receiver."""
+    """Plays Jaeger and Loki: an OTLP receiver that keeps what arrives."""
 
-    registry: Registry
     metrics: SelfMetrics = field(default_factory=SelfMetrics)
+    """All that the receiver asks of its host."""
     got: list[Payload] = field(default_factory=list)
-    _receiver: Any = None
+    _receiver: OtlpGrpc = field(init=False)
 
     async def start(self) -> str:
         """Listen, and tell where."""
-        factory = self.registry.find(Kind.RECEIVER, "otlp_grpc")
-        self._receiver = factory.build(ComponentId("otlp_grpc", "back_end"), factory.settings(endpoint="127.0.0.1:0"))
-        await self._receiver.start(self)
+        self._receiver = OtlpGrpc(ComponentId("otlp_grpc", "back_end"), OtlpGrpcSettings(endpoint="127.0.0.1:0"))
+        await self._receiver.start(cast("Host", self))
         await self._receiver.serve(dict.fromkeys(Signal, self._keep))
-        return str(self._receiver.address)
+        return self._receiver.address
 
     async def stop(self) -> None:
         """Close."""
@@ -80,47 +122,25 @@ class BackEnd:
         self.got.append(payload)
         return Accepted()
 
-    def spans(self) -> Iterable[Any]:
-        """Give the spans that arrived, newest first."""
+    def span(self) -> Span | None:
+        """Give the span that arrived last."""
         for payload in reversed(self.got):
-            if payload.signal is Signal.TRACES:
-                for part in payload.message().resource_spans:  # type: ignore[union-attr]
-                    yield from part.scope_spans[0].spans
+            if isinstance(request := payload.message(), ExportTraceServiceRequest):
+                return request.resource_spans[-1].scope_spans[-1].spans[-1]
+        return None
 
-    def findings(self, event: str) -> list[Any]:
+    def findings(self, event: str) -> list[LogRecord]:
         """Give the log events of a name that arrived."""
+        requests = [payload.message() for payload in self.got]
         return [
             record
-            for payload in self.got
-            if payload.signal is Signal.LOGS
-            for part in payload.message().resource_logs  # type: ignore[union-attr]
-            for record in part.scope_logs[0].log_records
+            for request in requests
+            if isinstance(request, ExportLogsServiceRequest)
+            for part in request.resource_logs
+            for scope in part.scope_logs
+            for record in scope.log_records
             if record.event_name == event
         ]
-
-
-async def demo(name: str, registry: Registry, console: Console, *, keep: bool = False) -> int:
-    """Show it all. The exit code: 0 when what was to be shown was seen, 1 otherwise, 2 for an unknown name."""
-    known = incompatibilities()
-    if name not in known:
-        console.print(f"--incompatibility: expected one of {', '.join(known)}, got {name!r}", style="red")
-        return 2
-    folder = Path(tempfile.mkdtemp(prefix="otel-insights-demo-"))
-    back_end = BackEnd(registry)
-    try:
-        address = await back_end.start()
-        config = read(_CONFIG.format(back_end=address, store=folder / "insights.db"), registry)
-        running = await Running.start(config, registry)
-        try:
-            return await _Show(name, known[name], running, back_end, console).run()
-        finally:
-            await running.stop()
-    finally:
-        await back_end.stop()
-        if keep:
-            console.print(f"\nThe store is kept: {folder / 'insights.db'}")
-        else:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(slots=True)
@@ -129,130 +149,95 @@ class _Show:
     fleet: list[Built]
     running: Running
     back_end: BackEnd
+    sent: Writer
     console: Console
     _steps: int = 0
 
     async def run(self) -> int:
         began = time.monotonic()
-        receiver = next(one for one in self.running.service.receivers.values() if one.id.type == "otlp_grpc")
-        where: str = receiver.address  # type: ignore[attr-defined]
-        failing = [built for built in self.fleet if built.exception]
-        self._step(
-            f"otel-insights listens for OTLP on {where}, with its API on {self.running.api_url};"
-            " a back end waits behind it"
-        )
+        (where,) = [one.address for one in self.running.service.receivers.values() if isinstance(one, OtlpGrpc)]
+        self._step(f"otel-insights listens for OTLP on {where}, with its API on {self.running.api_url}.")
+        self._note("Behind it listens a back end that keeps what arrives.")
         async with grpc.aio.insecure_channel(where) as channel:
-            sent = 0
-            for payload in telemetry(self.fleet, time.time_ns()):
-                await _send(channel, payload)
-                sent += payload.count
-            self._step(
-                f"{len(self.fleet)} environments that were really built and run ({self.name}; {len(failing)} of them"
-                f" failed) sent {sent} records over the wire, each as {INSTANCES} instances"
-            )
+            await self._send_all(channel)
             await self.running.service.analyse()
-            self._step("exceptions are grouped, and each group is compared with the environments that are healthy")
-            await _send(channel, failed_request(failing[0], self.fleet.index(failing[0]) * INSTANCES, time.time_ns()))
-            self._step("one more request failed, and passed through stamped")
+            self._step("It grouped the exceptions, and compared who fails with who is healthy.")
+            failing = next(number for number, built in enumerate(self.fleet) if built.exception)
+            again = failed_request(self.fleet[failing], f"{failing}-0", ATTEMPTS, time.time_ns())
+            await self._send(channel, again)
+            self._step("One more request failed. This one went through stamped.")
         complete = await self._show()
-        self.console.print(f"\n[dim]{time.monotonic() - began:.1f} seconds, on loopback only[/dim]")
+        self.console.print(f"\n[dim]{time.monotonic() - began:.1f} seconds, on loopback only[/dim]", highlight=False)
         return 0 if complete else 1
 
-    def _step(self, text: str) -> None:
-        self._steps += 1
-        self.console.print(Text.assemble((f"{self._steps}. ", "bold cyan"), text))
+    async def _send_all(self, channel: grpc.aio.Channel) -> None:
+        records = 0
+        for payload in telemetry(self.fleet, time.time_ns()):
+            await self._send(channel, payload)
+            records += payload.count
+        failing = sum(built.exception is not None for built in self.fleet)
+        self._step(
+            f"{len(self.fleet)} environments that were really built and run, {failing} of which failed"
+            f" ({self.name}), sent {records} spans and log records over gRPC."
+        )
+        self._note(
+            f"Each was run once and stands for {INSTANCES} instances here, so read the numbers below as those of a"
+            f" fleet of {INSTANCES * len(self.fleet)}: copies are no evidence of their own."
+        )
+
+    async def _send(self, channel: grpc.aio.Channel, payload: Payload) -> None:
+        await channel.unary_unary(payload.signal.grpc_method)(payload.data, timeout=_PATIENCE)
+        self.sent.write(payload)
 
     async def _show(self) -> bool:
+        """Print all that was found; tell whether it is complete."""
         store = self.running.service.store
         established = False
         for cluster in await store.read(clusters.page):
             said = await store.read(suggestions.of_cluster, cluster.id)
+            silence = await store.read(suggestions.silence_of, cluster.id)
             self.console.print()
-            self.console.print(_cluster_panel(cluster))
+            self.console.print(cluster_panel(cluster, silence[1] if silence else None))
             for one in said[:1]:
                 established |= one.tier == "established"
-                self.console.print(_suggestion_panel(one.body))
+                self.console.print(suggestion_panel(one.body))
         event = semconv.SUGGESTION_CREATED
         findings = await _until(lambda: self.back_end.findings(event)) if established else []
-        span = next(iter(self.back_end.spans()), None)
+        span = self.back_end.span()
         if span is not None:
-            self.console.print(_span_panel(span))
+            self.console.print(span_panel(span))
         for record in findings[:1]:
-            self.console.print(
-                Panel(
-                    Text.assemble((f"{record.event_name}\n", "bold"), record.body.string_value),
-                    title="the finding, as an OTLP log record in the back end",
-                    title_align="left",
-                )
-            )
-        self.console.print(_NEXT, highlight=False)
+            self.console.print(finding_panel(record))
+        self._suggest()
         return bool(findings and span is not None and any(one.key == semconv.CLUSTER_ID for one in span.attributes))
 
+    def _suggest(self) -> None:
+        others = [name for name in incompatibilities() if name != self.name]
+        self.console.print("\n[bold]Next[/bold]")
+        for command, why in (
+            (f"otel-insights demo --incompatibility {others[-1]}", f"what else really happened: {', '.join(others)}"),
+            ("otel-insights run", "behind your own Collector: see otel-collector-config.yaml"),
+            (
+                "otel-insights analyze telemetry.jsonl --report report.json",
+                "files of the Collector's file exporter, or what `demo --keep` leaves",
+            ),
+        ):
+            self.console.print(f"  {command}", highlight=False, soft_wrap=True)
+            self.console.print(Padding(Text(why, "dim"), (0, 0, 0, 6)))
 
-async def _send(channel: grpc.aio.Channel, payload: Payload) -> None:
-    await channel.unary_unary(payload.signal.grpc_method)(payload.data, timeout=_PATIENCE)
+    def _step(self, text: str) -> None:
+        self._steps += 1
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(Text(f"{self._steps}.", "bold cyan"), Text(text))
+        self.console.print(grid)
+
+    def _note(self, text: str) -> None:
+        self.console.print(Padding(Text(text, "dim"), (0, 0, 0, 3)))
 
 
-async def _until(found: Callable[[], list[Any]]) -> list[Any]:
+async def _until(found: Callable[[], list[LogRecord]]) -> list[LogRecord]:
     """Wait until something is found, within bounds."""
     deadline = time.monotonic() + _PATIENCE
     while not found() and time.monotonic() < deadline:  # noqa: ASYNC110 - it comes over a socket
         await asyncio.sleep(0.05)
     return found()
-
-
-def _cluster_panel(cluster: clusters.Cluster) -> Panel:
-    table = Table.grid(padding=(0, 2))
-    for key, value in (
-        ("cluster", cluster.id),
-        ("what", cluster.title),
-        ("occurrences", f"{cluster.count:g}, each raise once"),
-        ("environments", str(cluster.environments)),
-        ("services", ", ".join(cluster.services)),
-    ):
-        table.add_row(Text(key, "dim"), Text(value, "bold" if key == "what" else ""))
-    return Panel(table, title="a group of exceptions", title_align="left", border_style="red")
-
-
-def _suggestion_panel(body: Any) -> Panel:  # noqa: ANN401 - as it is stored
-    table = Table.grid(padding=(0, 2))
-    conditions = " and ".join(f"{one['key']} {one['op']} {one['value']}".strip() for one in body["conditions"])
-    remedy = body["remedy"]
-    rows = [
-        ("conditions", conditions),
-        ("failing", f"{body['failing'][0]} of {body['failing'][1]} failing environments meet them"),
-        ("healthy", f"{body['healthy'][0]} of {body['healthy'][1]} healthy environments do"),
-        ("risk ratio", f"{body['risk_ratio']:,.4g}" if body["risk_ratio"] < _MOST_TOLD else "beyond all measure"),
-        ("p (family-wise)", f"{body['p_value']:.2g}, over every condition that was tried"),
-    ]
-    if remedy:
-        healthy = f"{remedy['healthy_environments']} environments were seen healthy with it"
-        rows.append(("remedy", f"{remedy['key']} {remedy['op']} {remedy['value']}: {healthy}"))
-    for key, value in rows:
-        table.add_row(Text(key, "dim"), Text(value, "bold green" if key in ("remedy", "conditions") else ""))
-    text = Table.grid()
-    text.add_row(table)
-    text.add_row(Text("\n" + str(body["text"]), "italic"))
-    return Panel(text, title=f"what explains it ({body['tier']})", title_align="left", border_style="green")
-
-
-def _span_panel(span: Any) -> Panel:  # noqa: ANN401 - a protobuf message
-    lines = Text.assemble((span.name, "bold"), f"  trace {span.trace_id.hex()}\n")
-    for key, value in text_of(span.attributes).items():
-        lines.append(f"  {key} = {value}\n", "bold yellow" if key.startswith("otel_insights.") else "dim")
-    lines.append("  event exception\n")
-    for key, value in text_of(span.events[0].attributes).items():
-        first = value.splitlines()[0] if value else ""
-        lines.append(f"    {key} = {first}\n", "bold yellow" if key.startswith("otel_insights.") else "dim")
-    lines.rstrip()
-    return Panel(lines, title="the span, as the back end sees it", title_align="left", border_style="yellow")
-
-
-_NEXT = """
-[bold]Next[/bold]
-  otel-insights demo --incompatibility fastapi_pydantic2
-      another one that really happened
-  otel-insights run
-      behind your own Collector: see otel-collector-config.yaml
-  otel-insights analyze telemetry.jsonl --report report.json
-      what the Collector's file exporter has written"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,11 @@ from otel_insights import semconv
 from otel_insights.payload import Payload, Scalar, attribute
 
 INSTANCES = 3
-"""Processes that each real environment stands for: what it ran once, a deployment runs on several machines."""
+"""Processes that each real environment stands for: what was run once, a deployment runs on several machines."""
 REQUESTS = 200
-"""Requests that each of them served well."""
+"""Requests that a process served well, where the program ran."""
+ATTEMPTS = 3
+"""Requests that failed in a process where it did not run; it serves none well."""
 SERVICE, NAMESPACE = "orders", "demo"
 
 
@@ -59,24 +62,22 @@ def _built(row: Mapping[str, Any]) -> Built:
 
 
 def telemetry(fleet: Sequence[Built], now_ns: int) -> Iterator[Payload]:
-    """Give what all instances send: their packages, their ordinary work, and the failing ones a failed request."""
+    """Give what all instances send: their packages, and requests that all went well, or that all failed."""
     for number, built in enumerate(fleet):
-        for instance in range(INSTANCES):
-            resource = _resource(built, f"{SERVICE}-{number}-{instance}")
-            yield _logs(resource, built, now_ns)
-            if built.exception:
-                yield failed_request(built, number * INSTANCES + instance, now_ns)
+        for instance in (f"{number}-{copy}" for copy in range(INSTANCES)):
+            yield _logs(_resource(built, instance), built, now_ns)
+            for attempt in range(ATTEMPTS if built.exception else 0):
+                yield failed_request(built, instance, attempt, now_ns)
 
 
-def failed_request(built: Built, number: int, now_ns: int) -> Payload:
+def failed_request(built: Built, instance: str, attempt: int, now_ns: int) -> Payload:
     """Give one failed request as its span, the way the SDK records it."""
     request = ExportTraceServiceRequest()
-    part = request.resource_spans.add(
-        resource=_resource(built, f"{SERVICE}-{number // INSTANCES}-{number % INSTANCES}")
-    )
+    part = request.resource_spans.add(resource=_resource(built, instance))
+    what = f"{instance} {attempt} {now_ns}".encode()
     span = part.scope_spans.add().spans.add(
-        trace_id=(0xDE30 << 96 | now_ns + number).to_bytes(16, "big"),
-        span_id=(number + 1).to_bytes(8, "big"),
+        trace_id=hashlib.blake2b(what, digest_size=16).digest(),
+        span_id=hashlib.blake2b(what, digest_size=8).digest(),
         name="POST /orders",
         kind=Span.SPAN_KIND_SERVER,
         start_time_unix_nano=now_ns,
@@ -94,7 +95,7 @@ def _resource(built: Built, instance: str) -> Resource:
             {
                 semconv.SERVICE_NAMESPACE: NAMESPACE,
                 semconv.SERVICE_NAME: SERVICE,
-                semconv.SERVICE_INSTANCE_ID: instance,
+                semconv.SERVICE_INSTANCE_ID: f"{SERVICE}-{instance}",
                 "process.runtime.version": built.python,
                 "host.arch": built.arch,
                 **{f"process.environment_variable.{name}": value for name, value in built.variables.items()},
@@ -109,7 +110,8 @@ def _logs(resource: Resource, built: Built, now_ns: int) -> Payload:
     for name, version in built.packages.items():
         packaged = {semconv.PACKAGE_NAME: name, semconv.PACKAGE_VERSION: version}
         records.append(_record(now_ns, "", packaged, semconv.PACKAGE_INFO_EVENT))
-    records.append(_record(now_ns, "order served", {semconv.LOG_COUNT: REQUESTS}))
+    if not built.exception:
+        records.append(_record(now_ns, "order served", {semconv.LOG_COUNT: REQUESTS}))
     return Payload.of(request)
 
 

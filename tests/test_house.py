@@ -59,6 +59,7 @@ def test_the_wheel_holds_every_module(wheel: list[str]) -> None:
     expected = {name if name.startswith("otel_insights/") else f"otel_insights/{name}" for name in expected}
     assert expected - set(wheel) == set()
     assert "otel_insights/py.typed" in wheel
+    assert "otel_insights/demo_data/incompatibilities.jsonl.gz" in wheel
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
