@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -81,13 +82,31 @@ class _Bounded(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._held += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            self._pass_over(data[offer.args[0] :])
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
         if self._held > self._most_held and not self.transport.is_closing():
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(_TOO_MANY_HEADERS)
                 self.transport.close()
             else:
                 self.transport.abort()
+
+    def _pass_over(self, rest: bytes) -> None:
+        """Take a request with an offer to upgrade (h2c, from Java's clients) as if it had none.
+
+        The parser stops at such a head, and uvicorn would answer a request that has lost its body.
+        """
+        if (method := self.parser.get_method()) == b"CONNECT":
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        headers = [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([method + b" " + self.url + b" HTTP/1.1", *headers, b"", rest]))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -96,7 +115,8 @@ class _Bounded(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._held = 0
-        super().on_headers_complete()
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._held = 0
@@ -104,8 +124,9 @@ class _Bounded(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._held = 0
-        self._unhurry()
-        super().on_message_complete()
+        if not self.parser.should_upgrade():
+            self._unhurry()
+            super().on_message_complete()
 
     def _unhurry(self) -> None:
         if self._deadline is not None:
