@@ -1,5 +1,6 @@
 """`otel-insights demo`, as a person meets it: a process, its output, its exit code."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,13 @@ def sections(output: str) -> list[str]:
     marks = ["a group of exceptions", "what explains it", "the span, as", "the finding, as", "Next\n"]
     ends = [output.index(mark) for mark in marks]
     return [output[begin:end] for begin, end in zip(ends, [*ends[1:], None], strict=True)]
+
+
+def test_the_readme_shows_what_it_finds(tmp_path):
+    readme = Path(__file__).parent.parent.joinpath("README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```\n(ValueError: .*?)\n```", readme, re.DOTALL)
+    printed = demo(tmp=tmp_path).stdout
+    assert [line for line in shown.splitlines() if line not in printed] == []
 
 
 def test_what_is_no_terminal_gets_no_colours_and_what_is_kept_can_be_analysed(tmp_path):

@@ -5,14 +5,18 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from otel_insights import semconv
 from otel_insights.cli import app
 from otel_insights.component import Kind
 from otel_insights.components import BUILT_IN, available
+from otel_insights.config.sections import File, Section
+from otel_insights.selfmetrics import passed
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *(ROOT / kind.value / "README.md" for kind in Kind)])
+KINDS = [kind.value for kind in Kind]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *(ROOT / kind / "README.md" for kind in KINDS)])
 
 
 def text(*parts: str) -> str:
@@ -24,17 +28,77 @@ def test_every_name_that_we_emit_is_documented_with_its_meaning(name):
     assert f"| `{name.name}` | {name.unit} | {name.meaning} |" in text("docs", "names.md")
 
 
-def commands(command, prefix: str = "") -> list[str]:
+def test_no_name_is_documented_that_we_do_not_emit():
+    rows = re.findall(r"^\| `(otel_insights\.[\w.]+)`", text("docs", "names.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(name.name for name in semconv.EMITTED)
+
+
+def own_counters() -> set[str]:
+    """Find the names under which the code counts, and those that the doors count under."""
+    sources = [path.read_text() for top in ("otel_insights", *KINDS) for path in ROOT.joinpath(top).glob("*.py")]
+    found = {
+        re.sub(r"\{[^}]*\}", "<items>", name)
+        for source in sources
+        for name in re.findall(r"self\.(?:host\.)?metrics\.\w+\(\s*f?\"([^\"]+)\"", source)
+    }
+    doors = {Kind.RECEIVER: ("accepted", "refused"), Kind.EXPORTER: ("sent", "send_failed")}
+    return found | {passed(kind, "<items>", outcome) for kind, outcomes in doors.items() for outcome in outcomes}
+
+
+def test_every_counter_of_our_own_health_is_documented():
+    page = text("docs", "names.md")
+    assert len(own_counters()) > 8
+    assert [name for name in sorted(own_counters()) if f"`{name}`" not in page] == []
+
+
+def keys(section: type[Section], prefix: str = "") -> list[str]:
+    """List the keys of a configuration file; of a section that has a schema, those below it."""
     found = []
-    for name, sub in command.commands.items():
-        found += commands(sub, f"{prefix}{name} ") if hasattr(sub, "commands") else [f"{prefix}{name}"]
+    for name, field in section.model_fields.items():
+        below = [part for part in (field.annotation, *getattr(field.annotation, "__args__", ())) if is_section(part)]
+        found += keys(below[0], f"{prefix}{name}.") if below else [prefix + name]
     return found
 
 
-def test_every_command_and_option_is_documented():
-    page = text("docs", "commands.md")
-    for command in commands(typer.main.get_command(app)):
-        assert f"`{command}" in page, command
+def is_section(part: object) -> bool:
+    return isinstance(part, type) and issubclass(part, Section)
+
+
+@pytest.mark.parametrize("key", keys(File))
+def test_every_key_of_the_configuration_is_documented(key):
+    terms = [line for line in text("docs", "configuration.md").splitlines() if line.startswith("`")]
+    assert any(f"`{key}`" in term or f"`{key}." in term for term in terms)
+
+
+def test_the_readme_and_the_whole_configuration_of_a_collector_say_the_same():
+    """What the README shows in short is in otel-collector-config.yaml, whose values may come from the environment."""
+    (short,) = re.findall(r"```yaml\n(.*?)```", text("README.md"), re.DOTALL)
+    whole = re.sub(r"\$\{env:\w+:-([^}]*)\}", r"\1", text("otel-collector-config.yaml"))
+    assert missing(yaml.safe_load(short), yaml.safe_load(whole)) == []
+
+
+def missing(part: object, whole: object, path: str = "") -> list[str]:
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return [one for key in part for one in missing(part[key], whole.get(key), f"{path}.{key}")]
+    if isinstance(part, list) and isinstance(whole, list):
+        return [f"{path}: {one}" for one in part if one not in whole]
+    return [] if part == whole else [f"{path}: {part!r} is {whole!r}"]
+
+
+def commands(command, prefix: str = ""):
+    for name, sub in command.commands.items():
+        yield from commands(sub, f"{prefix}{name} ") if hasattr(sub, "commands") else [(prefix + name, sub)]
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_is_documented(command):
+    row = re.search(rf"^\| `({command}\b[^`]*)`", text("docs", "commands.md"), re.MULTILINE)
+    assert row
+    options = {max(one.opts, key=len) for one in COMMANDS[command].params if one.opts[0].startswith("-")}
+    assert set(re.findall(r"--[\w-]+", row[1])) == options
 
 
 @pytest.mark.parametrize("built_in", BUILT_IN)
