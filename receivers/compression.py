@@ -69,6 +69,7 @@ def _member(data: bytes, room: int, most: int) -> tuple[bytes, bytes]:
             rest = stream.unconsumed_tail
             room -= len(piece)
             if room < 0:
+                parts.clear()  # the error's traceback would hold them until it has been answered
                 raise TooLarge(f"the request unpacks to more than the limit of {most} bytes")
             if not (piece or rest or stream.eof):
                 raise BadData("the gzip stream ends too early")
