@@ -28,7 +28,7 @@ class Analyses:
     """How often the interval has ended or somebody asked, whether there was something to do or not."""
     _arrived: bool = True
     """Whether telemetry came since the last one: true at first, for the store may hold what nobody has analysed."""
-    _demands: list[asyncio.Future[None]] = field(default_factory=list)
+    _demands: list[asyncio.Future[bool]] = field(default_factory=list)
     _demanded: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
 
@@ -51,14 +51,14 @@ class Analyses:
             if not demand.done():
                 demand.set_exception(Refused("the service is stopping"))
 
-    async def now(self) -> None:
-        """Analyse all that has arrived until this call, and return when that is done. Raises Refused when stopping."""
+    async def now(self) -> bool:
+        """Analyse all that has arrived until now, and tell whether all went well. Raises Refused when stopping."""
         if self._task is None:
             raise Refused("the service is not running")
-        demand = asyncio.get_running_loop().create_future()
+        demand: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._demands.append(demand)
         self._demanded.set()
-        await demand
+        return await demand
 
     async def _keep_schedule(self) -> None:
         while True:
@@ -66,16 +66,18 @@ class Analyses:
                 await asyncio.wait_for(self._demanded.wait(), self.interval)
             self._demanded.clear()
             demands = [demand for demand in self._demands if not demand.done()]
+            well = True
             if demands or self._arrived:
                 self._arrived = False
-                await self._analyse()
+                well = await self._analyse()
             self._demands = [demand for demand in self._demands if demand not in demands]
             for demand in demands:
                 if not demand.done():
-                    demand.set_result(None)
+                    demand.set_result(well)
             self.turns += 1
 
-    async def _analyse(self) -> None:
+    async def _analyse(self) -> bool:
+        well = True
         for processor in self.processors:
             began = time.perf_counter()
             try:
@@ -84,6 +86,8 @@ class Analyses:
                 _log.exception("the analysis of processors.%s failed; telemetry is not affected", processor.id)
                 self.metrics.add("otel_insights_analysis_failures", processor=str(processor.id))
                 self._arrived = True  # try again at the next turn
+                well = False
             self.metrics.observe(
                 "otel_insights_analysis_duration_seconds", time.perf_counter() - began, processor=str(processor.id)
             )
+        return well

@@ -128,9 +128,9 @@ class Service:
         """Take nothing more, let what is under way end, and close; bounded in time, and never raises."""
         await self._running.aclose()
 
-    async def analyse(self) -> None:
-        """Analyse all that has arrived until now. A failure is logged and counted, and does not raise."""
-        await self.analyses.now()
+    async def analyse(self) -> bool:
+        """Analyse all that has arrived until now. A failure is logged and counted; then this is False."""
+        return await self.analyses.now()
 
     async def _close_store(self) -> None:
         store, self._store = self.store, None

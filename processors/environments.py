@@ -13,6 +13,7 @@ from pydantic import Field
 from otel_insights import environment, semconv
 from otel_insights.analysis.conditions import normalise_package
 from otel_insights.component import Accepted, Consume, Factory, Kind, Processor, Settings
+from otel_insights.looking import looked_at
 from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
 from otel_insights.store import environments as memory
 from otel_insights.store.environments import Announced, EnvironmentKey
@@ -38,14 +39,17 @@ class Environments(Processor):
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit what is new about environments, then forward."""
         if not payload.replay:
-            announced = self._resources(payload)
-            if payload.signal is Signal.LOGS:
-                announced += self._packages(payload)
-            if announced:
-                await self.host.store.write(memory.announce, announced)
-                for told in announced:
-                    self._remember(told)
+            payload = await looked_at(self, payload, self._look)
         return await forward(payload)
+
+    async def _look(self, payload: Payload) -> None:
+        announced = self._resources(payload)
+        if payload.signal is Signal.LOGS:
+            announced += self._packages(payload)
+        if announced:
+            await self.host.store.write(memory.announce, announced)
+            for told in announced:
+                self._remember(told)
 
     async def analyse(self) -> None:
         """Commit the work that was counted since: what a killed process loses of it is some warmth and no finding."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
 from otel_insights.analysis.grouping import Grouping, group
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.findings import finding
+from otel_insights.looking import looked_at
 from otel_insights.payload import Payload, Scalar, Signal
 from otel_insights.raised import Found, audit, find_in_logs, find_in_spans, stamp
 from otel_insights.store import clusters as memory
@@ -23,8 +23,6 @@ from otel_insights.store.clusters import Membership
 from otel_insights.store.occurrences import Observation
 from otel_insights.store.outbox import Finding
 from otel_insights.units import Duration
-
-_log = logging.getLogger(__name__)
 
 
 class ExceptionsSettings(Settings):
@@ -69,28 +67,28 @@ class Exceptions(Processor):
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit the exceptions in a payload, stamp them, then forward."""
         if payload.signal is not Signal.METRICS:
-            find = find_in_spans if payload.signal is Signal.TRACES else find_in_logs
-            found, unread = find(payload, self.host.instance_id)
-            if unread:
-                self.host.metrics.add("otel_insights_uninspected_items", unread, processor=str(self.id))
-            before = payload.data
-            if found:
-                ids = await self._commit(found)
-                stamp(payload, [(one, self._stamps(one, id_)) for one, id_ in zip(found, ids, strict=True)])
-            self._seen += 1
-            if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
-                payload = self._audited(before, payload, len(found))
+            payload = await looked_at(self, payload, self._look)
         return await forward(payload)
 
-    def _audited(self, before: bytes, payload: Payload, stamped: int) -> Payload:
-        """Check a payload; one that is not as it should be goes on as it came."""
-        wrong = audit(before, payload, stamped, self.host.instance_id)
+    async def _look(self, payload: Payload) -> None:
+        find = find_in_spans if payload.signal is Signal.TRACES else find_in_logs
+        found, unread = find(payload, self.host.instance_id)
+        if unread:
+            self.host.metrics.add("otel_insights_uninspected_items", unread, processor=str(self.id))
+        before = payload.data
+        if found:
+            ids = await self._commit(found)
+            stamp(payload, [(one, self._stamps(one, id_)) for one, id_ in zip(found, ids, strict=True)])
+        self._seen += 1
+        if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
+            self._audit(before, payload, len(found))
+
+    def _audit(self, before: bytes, payload: Payload, stamped: int) -> None:
+        """Check a payload; one that is not as it should be is a bug of ours, and passes as it came."""
         self.host.metrics.add("otel_insights_audited_payloads", processor=str(self.id))
-        if not wrong:
-            return payload
-        _log.error("processors.%s: a payload goes on as it came, for the audit says: %s", self.id, wrong)
-        self.host.metrics.add("otel_insights_audit_failures", processor=str(self.id))
-        return Payload(payload.signal, before, replay=payload.replay)
+        if wrong := audit(before, payload, stamped, self.host.instance_id):
+            self.host.metrics.add("otel_insights_audit_failures", processor=str(self.id))
+            raise AssertionError(f"the audit by a full parse says: {wrong}")
 
     async def _commit(self, found: Sequence[Found]) -> list[str]:
         """Remember exceptions; the store tells the fingerprint of each one's raise (see `occurrences.record`)."""

@@ -54,7 +54,8 @@ def routes(service: Service) -> APIRouter:
     @router.post("/analysis", summary="Analyse now", tags=["analysis"])
     async def analyse() -> AnalysisDone:
         """Analyse all that has arrived until now, and return when that is done."""
-        await service.analyse()
+        if not await service.analyse():
+            raise Problem(500, "ANALYSIS_FAILED", "the analysis failed, wholly or in part: our log says why")
         return AnalysisDone(status="done", clusters=len(await service.store.read(clusters.sizes)))
 
     return router

@@ -94,3 +94,14 @@ async def test_every_route_is_in_the_openapi_document(client):
     assert {"/", "/healthz", "/health", "/metrics", "/api/v1/clusters", "/api/v1/clusters/{cluster_id}"} <= set(
         document["paths"]
     )
+
+
+async def test_analysis_that_fails_is_not_called_done(service, client, monkeypatch, caplog):
+    async def fails() -> None:
+        raise ZeroDivisionError("a bug")
+
+    processor = next(iter(service.processors.values()))
+    monkeypatch.setattr(type(processor), "analyse", lambda _: fails())
+    answer = await client.post("/api/v1/analysis")
+    assert (answer.status_code, answer.json()["code"]) == (500, "ANALYSIS_FAILED")
+    assert "a bug" in caplog.text
