@@ -73,8 +73,9 @@ def span_panel(span: Span) -> Panel:
 
 def finding_panel(record: LogRecord) -> Panel:
     """Show a finding: a log event of ours."""
-    lines = Text.assemble((record.event_name, "bold"), f"  {record.severity_text}  trace {record.trace_id.hex()}\n")
+    lines = Text.assemble((record.event_name, "bold"), f"  {record.severity_text}\n")
     lines.append(f"  {record.body.string_value}\n")
+    lines.append(f"  trace {record.trace_id.hex()}\n", "dim")
     lines.append_text(_attributes(record.attributes, "  "))
     lines.rstrip()
     return Panel(lines, title="the finding, as an OTLP log record in the back end", title_align="left")
