@@ -16,14 +16,13 @@ def analyze(*arguments: object):
 
 def attributes_of(path) -> list[dict[str, str]]:
     """The attributes of every span and log record."""
-    found = []
+    found: list[dict] = []
     for line in path.read_text().splitlines():
         export = json.loads(line)
         for part in export.get("resourceSpans", []) + export.get("resourceLogs", []):
             for scope in part.get("scopeSpans", []) + part.get("scopeLogs", []):
-                for one in scope.get("spans", []) + scope.get("logRecords", []):
-                    found.append({each["key"]: each["value"].get("stringValue") for each in one.get("attributes", [])})
-    return found
+                found += scope.get("spans", []) + scope.get("logRecords", [])
+    return [{each["key"]: each["value"].get("stringValue") for each in one.get("attributes", [])} for one in found]
 
 
 @pytest.fixture

@@ -62,7 +62,8 @@ async def main():
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -9
+    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", program], check=False)
+    assert done.returncode == -9
     store = Store.open(f"sqlite:///{path}")
     assert len(await store.read(names)) == 50
     await store.close()
