@@ -1,6 +1,8 @@
 """Payloads: counted, searched and edited as bytes."""
 
 import math
+import time
+import tracemalloc
 
 import pytest
 from google.protobuf.message import DecodeError
@@ -14,7 +16,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_insights.errors import BadData
+from otel_insights.errors import BadData, TooLarge
 from otel_insights.payload import (
     EVENT_ATTRIBUTES,
     EVENT_NAMED_EXCEPTION,
@@ -279,3 +281,30 @@ def test_an_attribute_can_be_appended_to_spans_events_and_log_records():
     assert Span.FromString(attribute_bytes(SPAN_ATTRIBUTES, "k", "v")).attributes[:] == [pair]
     assert Span.Event.FromString(attribute_bytes(EVENT_ATTRIBUTES, "k", "v")).attributes[:] == [pair]
     assert LogRecord.FromString(attribute_bytes(LOG_RECORD_ATTRIBUTES, "k", "v")).attributes[:] == [pair]
+
+
+@pytest.mark.parametrize(
+    ("signal", "part"),
+    [
+        (Signal.TRACES, b"\x0a\x00"),  # empty resources
+        (Signal.LOGS, b"\x0a\x80\x80\x40" + b"\x12\x00" * 2**19),  # empty scopes in one resource
+        (Signal.METRICS, b"\x0a\x84\x80\x40\x12\x80\x80\x40" + b"\x12\x00" * 2**19),  # empty metrics in one scope
+    ],
+)
+def test_request_of_very_many_tiny_parts_is_refused_before_they_become_objects(signal, part):
+    data = part * max(1, 2**20 // len(part))
+    tracemalloc.start()
+    began = time.process_time()
+    with pytest.raises(TooLarge, match="more than 100000"):
+        Payload(signal, data).resources()
+    grown = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert grown < 2**20
+    assert time.process_time() - began < 5, "it ends at the bound, and not at the end of the data"
+
+
+def test_honest_requests_of_many_parts_pass():
+    message = Signal.TRACES.message()
+    for _ in range(5000):
+        message.resource_spans.add().scope_spans.add().spans.add(name="x" * 30)
+    assert Payload.of(message).count == 5000
