@@ -148,6 +148,20 @@ async def test_an_offer_to_upgrade_is_passed_over(host):
     assert [payload.data for payload in both.sink.got] == [SPANS] * 3
 
 
+async def test_who_asks_before_sending_a_body_is_told_to_go_on_or_not_to(host):
+    """RFC 9110, section 10.1.1: curl asks so before large bodies."""
+    async with doors(host, max_message_bytes=1000) as both:
+        for size, expected in ((len(SPANS), b"HTTP/1.1 100 "), (1001, b"HTTP/1.1 413 ")):
+            async with connection(both.http_receiver.address) as (reader, writer):
+                writer.write(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % size)
+                assert (await asyncio.wait_for(reader.readline(), 10)).startswith(expected)
+                if size == len(SPANS):
+                    writer.write(SPANS)
+                    await reader.readline()
+                    assert (await asyncio.wait_for(reader.readline(), 10)).startswith(b"HTTP/1.1 200 ")
+    assert [payload.data for payload in both.sink.got] == [SPANS]
+
+
 async def test_a_door_is_no_proxy(host):
     async with doors(host) as both, connection(both.http_receiver.address) as (reader, writer):
         writer.write(b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n")
