@@ -6,7 +6,7 @@ from operator import ge, gt, le, lt
 
 from otel_insights.analysis.versions import is_versioned, normalise_package, version_key
 
-__all__ = ["OPERATORS", "Condition", "joined", "normalise_package"]
+__all__ = ["OPERATORS", "Condition", "claim", "joined", "normalise_package", "people_name"]
 
 _ORDERS: dict[str, Callable[[object, object], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}  # type: ignore[dict-item]
 OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "in", "absent", "present")
@@ -61,25 +61,67 @@ class Condition:
         """
         name = people_name(self.key)
         if self.op in ("absent", "present"):
-            state = "set" if self.key.startswith("process.environment_variable.") else "there"
+            state = "set" if _is_variable(self.key) else "there"
             state = "installed" if self.key.startswith("package.") else state
             return f"{name} is {'not ' if self.op == 'absent' else ''}{state}"
         op = {"==": "", "in": "in "}.get(self.op, self.op + " ")
         return f"{name} {op}{self.value}" if is_versioned(self.key) else f"{name} {self.op} {self.value}"
 
+    def phrase(self) -> str:
+        """Return the condition as it stands after `with` or `run`, within a sentence.
+
+        >>> Condition("package.sniffio", "absent").phrase(), Condition("package.sniffio", "present").phrase()
+        ('no sniffio', 'sniffio in any version')
+        >>> Condition("process.environment_variable.TZ", "present").phrase()
+        'TZ set'
+        >>> Condition("package.numpy", "<", "2.0").phrase()
+        'numpy < 2.0'
+        """
+        if self.op not in ("absent", "present"):
+            return self.text()
+        name, absent = people_name(self.key), self.op == "absent"
+        if self.key.startswith("package."):
+            return f"no {name}" if absent else f"{name} in any version"
+        state = "set" if _is_variable(self.key) else "there"
+        return f"{name} {'not ' if absent else ''}{state}"
+
+
+_VARIABLE = "process.environment_variable."
+
+
+def _is_variable(key: str) -> bool:
+    return key.startswith(_VARIABLE)
+
 
 def people_name(key: str) -> str:
     """Return the name by which people know a configuration key."""
     known = {"process.runtime.version": "Python", "service.version": "release", "service.name": "service"}
-    for prefix in ("package.", "process.environment_variable."):
+    for prefix in ("package.", _VARIABLE):
         if key.startswith(prefix):
             return key[len(prefix) :]
     return known.get(key, key)
 
 
 def joined(conditions: Iterable[Condition]) -> str:
-    """Return several conditions, all of which must hold, as people say them."""
-    return " with ".join(c.text() for c in conditions)
+    """Return several conditions, all of which must hold, as they stand after `with` or `run`.
+
+    What is missing comes last: a sentence does not begin with it.
+
+    >>> joined([Condition("package.sniffio", "absent"), Condition("package.starlette", "<", "0.37.2")])
+    'starlette < 0.37.2 with no sniffio'
+    """
+    return " with ".join(c.phrase() for c in sorted(conditions, key=lambda c: c.op == "absent"))
+
+
+def claim(conditions: Iterable[Condition]) -> frozenset[tuple[str, str, str]]:
+    """Return what conditions claim, apart from where exactly a range begins or ends: that moves with the evidence.
+
+    >>> claim([Condition("package.numpy", ">=", "2.0")]) == claim([Condition("package.numpy", ">=", "2.0.1")])
+    True
+    >>> claim([Condition("package.numpy", "==", "2.0")]) == claim([Condition("package.numpy", "==", "2.1")])
+    False
+    """
+    return frozenset((c.key, c.op, "" if c.op in _ORDERS else c.value) for c in conditions)
 
 
 def _equal(key: str, have: str, value: str) -> bool:

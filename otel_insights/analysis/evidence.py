@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from otel_insights.analysis.conditions import Condition
 from otel_insights.analysis.explanation import Environment, Explanation
 
 
@@ -20,10 +21,17 @@ class Evidence:
     failures: float
 
 
-def explain_evidence(evidence: Sequence[Evidence], packages: Sequence[str]) -> Explanation:
+def explain_evidence(
+    evidence: Sequence[Evidence], packages: Sequence[str], rejected: Sequence[Sequence[Condition]] = ()
+) -> Explanation:
     """Explain a cluster by the configurations of all environments of its namespace (see `explain`)."""
     from otel_insights.analysis.explain import explain  # noqa: PLC0415 - NumPy is loaded where this runs
 
+    return explain(read_evidence(evidence), packages=packages, rejected=rejected)
+
+
+def read_evidence(evidence: Sequence[Evidence]) -> list[Environment]:
+    """Read the configurations, each text once."""
     read: dict[str, Mapping[str, str]] = {}
     environments = []
     for one in evidence:
@@ -31,4 +39,4 @@ def explain_evidence(evidence: Sequence[Evidence], packages: Sequence[str]) -> E
         if configuration is None:
             configuration = read[one.configuration] = json.loads(one.configuration)
         environments.append(Environment(one.id, one.service, configuration, one.exposure, one.failures))
-    return explain(environments, packages=packages)
+    return environments

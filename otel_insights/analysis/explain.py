@@ -6,14 +6,15 @@ same search would find in at most one of twenty meaningless relabellings is call
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otel_insights.analysis.choice import Finding, choose
 from otel_insights.analysis.columns import build_columns, placement_matrix
-from otel_insights.analysis.conditions import Condition
+from otel_insights.analysis.comparison import Fleet, comparable
+from otel_insights.analysis.conditions import Condition, claim
 from otel_insights.analysis.distributions import distribution
 from otel_insights.analysis.explanation import Environment, Explanation, Reason, Remedy, Silence, Suggestion, Tier
 from otel_insights.analysis.exposure import Strata, build_strata
@@ -23,13 +24,11 @@ from otel_insights.analysis.refinement import refine
 from otel_insights.analysis.relabelling import relabel
 from otel_insights.analysis.remedy import find_remedy
 from otel_insights.analysis.search import NOTHING, Search
-from otel_insights.analysis.wording import silence_text, suggestion_text
+from otel_insights.analysis.wording import LEAST_FAILING, LEVEL, silence_text, suggestion_text
 
 __all__ = ["Environment", "Explanation", "Reason", "Remedy", "Silence", "Suggestion", "Tier", "explain"]
 
-_LEAST_FAILING = 3  # environments; fewer can only give a lead
 _LEAST_RISK_RATIO = 2.0
-_MOST_RISK_RATIO = 10_000.0
 _WIDE = 0.7  # share of a service's environments that fail, from which the service itself is the matter
 _SUGGESTIONS = 3
 _ANCHORS = 12  # single conditions that are tried together with every other
@@ -40,7 +39,8 @@ def explain(
     environments: Sequence[Environment],
     *,
     packages: Sequence[str] = (),
-    alpha: float = 0.05,
+    rejected: Sequence[Sequence[Condition]] = (),
+    alpha: float = LEVEL,
     permutations: int = 299,
     seed: int = 0,
     max_environments: int = 2000,
@@ -48,10 +48,11 @@ def explain(
     """Return what explains the failures, best first, or why nothing does.
 
     `environments` are all of one service.namespace, failing and healthy; `packages` are the names in the stack trace,
-    outermost first, `<app>` for the service's own code. Of more than `max_environments` environments that can be
+    outermost first, `<app>` for the service's own code. What `rejected` names, people know to be wrong: it is not said
+    again, in whatever range; an alias of it may be. Of more than `max_environments` environments that can be
     compared, as many are drawn by `seed`, failing ones first up to half; counts in the answer are of all.
     """
-    compared = _comparable(environments)
+    compared = comparable(environments)
     failing = [e for e in compared if e.failures > 0]
     healthy = [e for e in compared if e.failures <= 0]
     if len(failing) < 2 or not healthy:  # noqa: PLR2004 - one environment has nothing in common
@@ -61,27 +62,16 @@ def explain(
     stack = [p if p == "<app>" else distribution(p) for p in packages]
     one_service = len({e.service for e in environments}) == 1
     findings = _find(sample, stack, alpha, permutations, rng, one_service=one_service)
-    fleet = _Fleet.of(failing, healthy)
-    suggestions = _suggestions(findings, fleet, stack, alpha)
+    kept = [one for one in (_without(finding, rejected) for finding in findings) if one]
+    suggestions = _suggestions(kept, Fleet.of(compared), stack, alpha)
     established = any(s.tier == "established" for s in suggestions)
-    silence = None if established else _silence(_reason(failing, healthy), failing, healthy)
+    reason = _reason(failing, healthy)
+    if reason == "no_difference" and len(kept) < len(findings):
+        reason = "called_wrong"
+    silence = None if established else _silence(reason, failing, healthy)
     if silence is not None and silence.reason == "service_wide":
         suggestions = ()
     return Explanation(suggestions, silence, len(sample), sampled=len(sample) < len(compared))
-
-
-def _comparable(environments: Sequence[Environment]) -> list[Environment]:
-    """Environments of the services that fail, seen at work. Services where a stray one fails are left out."""
-    seen = [e for e in environments if e.exposure > 0 or e.failures > 0]
-    sizes: dict[str, list[int]] = {}
-    for e in seen:
-        size = sizes.setdefault(e.service, [0, 0])
-        size[0] += 1
-        size[1] += e.failures > 0
-    failing = sum(f for _, f in sizes.values())
-    worst = max((f / n for n, f in sizes.values()), default=0.0)
-    stray = {s for s, (n, f) in sizes.items() if f == 0 or (f / n < 0.2 * worst and f < 0.1 * failing)}
-    return [e for e in seen if e.service not in stray]
 
 
 def _sample(
@@ -154,32 +144,15 @@ def _work(sample: Sequence[Environment]) -> NDArray[np.float64]:
     return np.array([max(e.exposure, min(e.failures, usual)) for e in sample])
 
 
-@dataclass(frozen=True, slots=True)
-class _Fleet:
-    """The configurations compared, each with its service."""
-
-    failing: list[dict[str, str]]
-    healthy: list[dict[str, str]]
-
-    @classmethod
-    def of(cls, failing: Sequence[Environment], healthy: Sequence[Environment]) -> "_Fleet":
-        sides = ([{**e.configuration, "service.name": e.service} for e in side] for side in (failing, healthy))
-        return cls(*sides)
-
-    def risk_ratio(self, conditions: Sequence[Condition]) -> float:
-        """Mantel and Haenszel's risk ratio over services, at most _MOST_RISK_RATIO."""
-        tables: dict[str, list[int]] = {}
-        for offset, side in ((0, self.failing), (2, self.healthy)):
-            for c in side:
-                met = all(condition.holds(c) for condition in conditions)
-                tables.setdefault(c["service.name"], [0, 0, 0, 0])[offset + (not met)] += 1
-        above = sum(a * (b + d) / (a + b + c + d) for a, b, c, d in tables.values())
-        below = sum(b * (a + c) / (a + b + c + d) for a, b, c, d in tables.values())
-        return min(above / below, _MOST_RISK_RATIO) if below else (_MOST_RISK_RATIO if above else 1.0)
+def _without(finding: Finding, rejected: Sequence[Sequence[Condition]]) -> Finding | None:
+    """Leave out the ways to say a finding that people know to be wrong; None where no other one is left."""
+    wrong = {claim(conditions) for conditions in rejected}
+    ways = [way for way in (finding.conditions, *finding.aliases) if claim(way) not in wrong]
+    return replace(finding, conditions=ways[0], aliases=tuple(ways[1:])) if ways else None
 
 
 def _suggestions(
-    findings: Sequence[Finding], fleet: _Fleet, stack: Sequence[str], alpha: float
+    findings: Sequence[Finding], fleet: Fleet, stack: Sequence[str], alpha: float
 ) -> tuple[Suggestion, ...]:
     """Turn findings into suggestions: the established ones, or else leads."""
     made = [_suggestion(finding, fleet, stack, alpha) for finding in findings]
@@ -188,17 +161,16 @@ def _suggestions(
     return tuple(_ranked(s, rank) for rank, s in enumerate(chosen[:_SUGGESTIONS], 1))
 
 
-def _suggestion(finding: Finding, fleet: _Fleet, stack: Sequence[str], alpha: float) -> Suggestion:
+def _suggestion(finding: Finding, fleet: Fleet, stack: Sequence[str], alpha: float) -> Suggestion:
     conditions = finding.conditions
-    failing, healthy = (
-        (sum(all(c.holds(e) for c in conditions) for e in side), len(side)) for side in (fleet.failing, fleet.healthy)
-    )
-    tier: Tier = "established" if finding.p_value <= alpha and failing[0] >= _LEAST_FAILING else "lead"
+    met = fleet.row(conditions)
+    tier: Tier = "established" if finding.p_value <= alpha and met.failing[0] >= LEAST_FAILING else "lead"
     companions = ["package." + name for name in stack]
     remedy = find_remedy(conditions, fleet.failing, fleet.healthy, companions)
-    text = suggestion_text(tier, conditions, failing, healthy, remedy, aliases=len(finding.aliases))
-    ratio = fleet.risk_ratio(conditions)
-    return Suggestion(0, tier, conditions, finding.aliases, failing, healthy, ratio, finding.p_value, text, remedy)
+    text = suggestion_text(tier, conditions, met.failing, met.healthy, remedy, aliases=len(finding.aliases))
+    return Suggestion(
+        0, tier, conditions, finding.aliases, met.failing, met.healthy, met.risk_ratio, finding.p_value, text, remedy
+    )
 
 
 def _ranked(s: Suggestion, rank: int) -> Suggestion:
@@ -214,7 +186,7 @@ def _poor_reason(failing: Sequence[Environment], healthy: Sequence[Environment])
 def _reason(failing: Sequence[Environment], healthy: Sequence[Environment]) -> Reason:
     if len(failing) / (len(failing) + len(healthy)) >= _WIDE:
         return "service_wide"
-    return "not_enough_environments" if len(failing) < _LEAST_FAILING else "no_difference"
+    return "not_enough_environments" if len(failing) < LEAST_FAILING else "no_difference"
 
 
 def _silence(reason: Reason, failing: Sequence[Environment], healthy: Sequence[Environment]) -> Silence:

@@ -7,7 +7,7 @@ from typing import Literal
 from otel_insights.analysis.conditions import Condition
 
 Tier = Literal["established", "lead"]
-Reason = Literal["not_enough_environments", "no_healthy_side", "no_difference", "service_wide"]
+Reason = Literal["not_enough_environments", "no_healthy_side", "no_difference", "service_wide", "called_wrong"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,7 +195,11 @@ def _title(outermost: Raised, root: Raised, where: _Located | None) -> str:
     return title
 
 
-_NAMED = re.compile(r"(?:[Nn]o module named|module|from) '([^\W\d]\w{0,100})(?:[.\w]{0,200})'")
+_NAMED = re.compile(
+    r"(?:[Nn]o module named|module|from) '([^\W\d]\w{0,100})(?:[.\w]{0,200})'"
+    # what a compiled module says of another one that it was not built for
+    r"|\b([^\W\d]\w{0,100})(?:\.\w{1,100}){1,9} (?:size changed|failed to import)\b"
+)
 
 
 def _packages(located: list[list[_Located]], chain: list[Raised]) -> tuple[str, ...]:
@@ -211,8 +215,8 @@ def _packages(located: list[list[_Located]], chain: list[Raised]) -> tuple[str, 
                 name(APP if one.place.owner == "app" else one.place.package)
     for raised in chain:
         for match in _NAMED.finditer(raised.message[:2000]):
-            if match[1] not in sys.stdlib_module_names:
-                name(match[1])
+            if (module := match[1] or match[2]) not in sys.stdlib_module_names:
+                name(module)
     return tuple(found)
 
 

@@ -46,6 +46,10 @@ _ROOT = re.compile(
     r"|[A-Za-z]:/|/"
 )
 
+_CYTHON = (".pyx", ".pxd")
+# Cython names a file without its folders, and the function with its module
+_COMPILED_INTO = re.compile(r"(?:init )?([^\W\d]\w*)\.[\w.]+$")
+
 
 def locate(file: str, function: str, own: Collection[str] = (), library: Collection[str] = ()) -> Place:
     """Tell whose code it is from the path alone, so that the same frame is always the same.
@@ -57,6 +61,8 @@ def locate(file: str, function: str, own: Collection[str] = (), library: Collect
 
     >>> locate("/var/task/redis/client.py", "execute_command")
     Place(owner='library', package='redis', module='redis.client')
+    >>> locate("interval.pyx", "init pandas._libs.interval")
+    Place(owner='library', package='pandas', module='interval')
     >>> locate("/srv/deploy/releases/20250321/shop/api/cart.py", "add").module
     'api.cart'
     """
@@ -78,6 +84,8 @@ def _starts(names: tuple[str, ...], prefixes: Collection[str]) -> bool:
 @lru_cache(maxsize=16384)
 def _locate(file: str, function: str) -> Place:
     path = file.replace("\\", "/").removeprefix("file://")
+    if path.endswith(_CYTHON) and "/" not in path and (match := _COMPILED_INTO.match(function)):
+        return Place("library", match[1], _stem(path))
     return _installed(path) or (_by_function(function) if _names_package(path) else _beside(path))
 
 
@@ -117,7 +125,7 @@ def _beside(path: str) -> Place:
     names = [_stem(part) for part in parts]
     before = path[: len(path) - len(relative)].rstrip("/").rsplit("/", 1)[-1]
     checkout = before in ("src", names[0]) or names[0] in names[1:2]
-    if (names[0] in KNOWN_LIBRARIES and not checkout) or path.endswith((".pyx", ".pxd")):
+    if (names[0] in KNOWN_LIBRARIES and not checkout) or path.endswith(_CYTHON):
         return Place("library", names[0], _module(relative))
     return Place("app", names[0], ".".join(names[-2:]))
 

@@ -60,4 +60,4 @@ def test_what_is_no_version_is_ordered_before_versions_and_by_its_numbers():
 
 def test_conditions_read_like_a_sentence():
     pair = [Condition("package.numpy", ">=", "2.0"), Condition("process.environment_variable.TZ", "absent")]
-    assert joined(pair) == "numpy >= 2.0 with TZ is not set"
+    assert joined(pair) == "numpy >= 2.0 with TZ not set"

@@ -100,6 +100,23 @@ def test_a_line_that_raises_what_it_was_given_is_told_by_its_message():
     assert of(one).id != of(one.replace("no stock", "no price")).id
 
 
+ABI = """Traceback (most recent call last):
+  File "/srv/app/main.py", line 3, in load
+    import pandas
+  File "/usr/lib/python3.11/site-packages/pandas/__init__.py", line 46, in <module>
+    from pandas.core.api import (
+  File "interval.pyx", line 1, in init pandas._libs.interval
+ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88
+"""
+
+
+def test_compiled_modules_are_their_packages_and_the_one_they_were_not_built_for_is_named():
+    assert of(ABI).packages == ("<app>", "pandas", "numpy")
+    failed = ABI.replace("numpy.dtype size changed, may", "numpy.core.multiarray failed to import; may")
+    assert of(failed).packages == ("<app>", "pandas", "numpy")
+    assert of(ABI.replace("numpy.dtype size", "The size")).packages == ("<app>", "pandas")
+
+
 def test_packages_are_named_from_the_outside_in():
     assert of(LIBRARY).packages == ("<app>", "redis")
     missing = OWN.replace("KeyError: 'A-17'", "ModuleNotFoundError: No module named 'pandas.core'")
