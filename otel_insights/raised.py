@@ -7,7 +7,8 @@ Two forms (semantic conventions, exceptions on spans and in logs): span events n
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import DecodeError
@@ -19,24 +20,27 @@ from otel_insights import environment, semconv
 from otel_insights.environment import Sender
 from otel_insights.errors import BadData
 from otel_insights.payload import (
+    EVENT_ATTRIBUTES,
     EVENT_NAMED_EXCEPTION,
     EXCEPTION_ATTRIBUTE,
+    LOG_RECORD_ATTRIBUTES,
+    SPAN_ATTRIBUTES,
     ExportRequest,
     Item,
     Payload,
     Scalar,
-    attribute,
+    attribute_bytes,
 )
 from otel_insights.store.occurrences import key_of
 
 _STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
 _COUNTS = range(1, 10**9)
 """How many records one can stand for; anything else is a mistake, and would drown every honest count."""
-_EXCEPTION = (semconv.EXCEPTION_TYPE, semconv.EXCEPTION_MESSAGE, semconv.EXCEPTION_STACKTRACE)
+_STAMPED = b"otel_insights.exception."
+"""Is in whatever an earlier pass, or another otel-insights, has stamped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An exception in a payload."""
 
     item: Item
@@ -136,9 +140,18 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
 
 
 def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
-    values = {"": "", **{one.key: one.value.string_value for one in attributes if one.key in _EXCEPTION}}
-    weight = next((one.value.int_value for one in attributes if one.key == semconv.LOG_COUNT), 1)
-    type_, message, stacktrace = (values.get(key, "") for key in _EXCEPTION)
+    type_ = message = stacktrace = ""
+    weight = 1
+    for one in attributes:
+        key = one.key
+        if key == semconv.EXCEPTION_TYPE:
+            type_ = one.value.string_value
+        elif key == semconv.EXCEPTION_MESSAGE:
+            message = one.value.string_value
+        elif key == semconv.EXCEPTION_STACKTRACE:
+            stacktrace = one.value.string_value
+        elif key == semconv.LOG_COUNT:
+            weight = one.value.int_value
     return type_, message, stacktrace, float(weight if weight in _COUNTS else 1)
 
 
@@ -153,14 +166,28 @@ def _id(id_: bytes) -> bytes:
 
 
 def stamp(payload: Payload, stamps: Sequence[tuple[Found, Mapping[str, Scalar]]]) -> None:
-    """Put attributes on exceptions: on the event and its span, or on the log record. Nothing else is touched."""
-    edited: dict[Item, Span | LogRecord] = {}
+    """Put attributes on exceptions: on the event and its span, or on the log record. Nothing else is touched.
+
+    Of several exceptions in one span, the last one's attributes are the span's.
+    """
+    edited: dict[Item, tuple[Span | LogRecord, bytes]] = {}
     for found, attributes in stamps:
+        carrier, again = found.carrier, _STAMPED in found.item.data
         if found.event is not None:
-            _set(found.event.attributes, attributes)
-        _set(found.carrier.attributes, attributes)
-        edited[found.item] = found.carrier
-    payload.replace((item, carrier.SerializeToString()) for item, carrier in edited.items())
+            if again:
+                _drop(found.event.attributes, attributes)
+            # parsing into a message adds to what is repeated in it
+            found.event.MergeFromString(_serialised(EVENT_ATTRIBUTES, tuple(attributes.items())))
+        if again:
+            _drop(carrier.attributes, attributes)
+        number = SPAN_ATTRIBUTES if isinstance(carrier, Span) else LOG_RECORD_ATTRIBUTES
+        edited[found.item] = carrier, _serialised(number, tuple(attributes.items()))
+    payload.replace((item, carrier.SerializeToString() + added) for item, (carrier, added) in edited.items())
+
+
+@lru_cache(maxsize=8192)
+def _serialised(number: int, attributes: tuple[tuple[str, Scalar], ...]) -> bytes:
+    return b"".join(attribute_bytes(number, key, value) for key, value in attributes)
 
 
 def audit(before: bytes, payload: Payload, stamped: int, our_instance: str) -> str:
@@ -202,12 +229,6 @@ def _exceptions_in(carrier: Span | LogRecord) -> int:
     if isinstance(carrier, Span):
         return sum(event.name == semconv.EXCEPTION_EVENT for event in carrier.events)
     return int(any(_read(carrier.attributes)[:3]))
-
-
-def _set(attributes: RepeatedCompositeFieldContainer[KeyValue], values: Mapping[str, Scalar]) -> None:
-    """Set attributes, over what an earlier pass or another otel-insights has set."""
-    _drop(attributes, values)
-    attributes.extend(attribute(key, value) for key, value in values.items())
 
 
 def _drop(attributes: RepeatedCompositeFieldContainer[KeyValue], keys: Container[str]) -> None:

@@ -139,7 +139,8 @@ def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
     rows = db.execute(
         "SELECT fingerprint.id, exception_type, message, stacktrace, reasons,"
         " coalesce(hex(trace_id), ''), coalesce(hex(span_id), ''), coalesce(time_ns, last_seen_ns)"
-        " FROM fingerprint LEFT JOIN occurrence ON occurrence.id ="
+        " FROM fingerprint JOIN example ON example.namespace = fingerprint.namespace"
+        " AND example.fingerprint = fingerprint.id LEFT JOIN occurrence ON occurrence.id ="
         " (SELECT o.id FROM occurrence o WHERE o.namespace = fingerprint.namespace AND o.fingerprint = fingerprint.id"
         "  ORDER BY o.time_ns DESC LIMIT 1)"
         " WHERE cluster_id = ? AND occurrences > 0 ORDER BY occurrences DESC, fingerprint.id LIMIT ?",

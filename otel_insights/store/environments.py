@@ -43,14 +43,22 @@ class KnownEnvironment:
 
 def identify(db: Database, keys: Iterable[EnvironmentKey], time_ns: int) -> dict[EnvironmentKey, int]:
     """Tell the number of each environment, and give one to those that have none yet."""
-    distinct = list(dict.fromkeys(keys))
-    db.conn.executemany(
-        "INSERT INTO environment (namespace, service, instance, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        [(*key, time_ns, time_ns) for key in distinct],
+    return {key: _known(db, key) or _new(db, key, time_ns) for key in dict.fromkeys(keys)}
+
+
+def _known(db: Database, key: EnvironmentKey) -> int | None:
+    row = db.conn.execute(
+        "SELECT id FROM environment WHERE namespace = ? AND service = ? AND instance = ?", key
+    ).fetchone()
+    return int(row[0]) if row else None
+
+
+def _new(db: Database, key: EnvironmentKey, time_ns: int) -> int:
+    added = db.conn.execute(
+        "INSERT INTO environment (namespace, service, instance, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?)",
+        (*key, time_ns, time_ns),
     )
-    one = "SELECT id FROM environment WHERE namespace = ? AND service = ? AND instance = ?"
-    return {key: int(db.execute(one, key).fetchone()[0]) for key in distinct}
+    return int(added.lastrowid or 0)
 
 
 def announce(db: Database, announcements: Sequence[Announced]) -> None:

@@ -34,13 +34,17 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             exception_type TEXT NOT NULL, root_type TEXT NOT NULL, title TEXT NOT NULL,
             signature TEXT NOT NULL, block TEXT NOT NULL, complete INTEGER NOT NULL,
             packages TEXT NOT NULL, reasons TEXT NOT NULL,
-            message TEXT NOT NULL, stacktrace TEXT NOT NULL,
             occurrences REAL NOT NULL DEFAULT 0,
             first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,
             cluster_id TEXT REFERENCES cluster (id), probability REAL NOT NULL DEFAULT 0,
             PRIMARY KEY (namespace, id)
         );
         CREATE INDEX fingerprint_by_cluster ON fingerprint (cluster_id);
+        -- The first of its kind, apart from the counts: a row is written anew, whole, with each change.
+        CREATE TABLE example (
+            namespace TEXT NOT NULL, fingerprint TEXT NOT NULL, message TEXT NOT NULL, stacktrace TEXT NOT NULL,
+            PRIMARY KEY (namespace, fingerprint)
+        );
 
         -- One row for each raise, however many spans and logs recorded it.
         CREATE TABLE occurrence (
@@ -48,16 +52,17 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
             namespace TEXT NOT NULL, fingerprint TEXT NOT NULL, environment_id INTEGER NOT NULL,
             weight REAL NOT NULL, time_ns INTEGER NOT NULL, complete INTEGER NOT NULL,
             trace_id BLOB NOT NULL, span_id BLOB NOT NULL,
-            recorded_ns INTEGER NOT NULL
+            recorded_ns INTEGER NOT NULL, place INTEGER NOT NULL
         );
         CREATE INDEX occurrence_by_fingerprint ON occurrence (namespace, fingerprint, time_ns);
-        CREATE INDEX occurrence_by_arrival ON occurrence (recorded_ns);
-        -- Keys are 63-bit hashes: of an observation (trace, span, position; or a log record and its resource), and of a
-        -- trace with each key by which two observations of one raise know each other.
-        CREATE TABLE observation (key INTEGER PRIMARY KEY, occurrence_id INTEGER NOT NULL);
-        CREATE INDEX observation_by_occurrence ON observation (occurrence_id);
-        CREATE TABLE raise (key INTEGER PRIMARY KEY, occurrence_id INTEGER NOT NULL);
-        CREATE INDEX raise_by_occurrence ON raise (occurrence_id);
+        -- Where an occurrence is known again. A place is a trace (or, without one, the observation itself), so that
+        -- all that is asked and written for one raise lies side by side. Keys are of an observation (trace, span,
+        -- position; or a log record and its resource), and those by which two observations of one raise know each
+        -- other. Both are 63-bit hashes.
+        CREATE TABLE known (
+            place INTEGER NOT NULL, key INTEGER NOT NULL, occurrence_id INTEGER NOT NULL,
+            PRIMARY KEY (place, key)
+        ) WITHOUT ROWID;
 
         -- Kept when occurrences have been dropped for their age: counts stay exact.
         CREATE TABLE failure (

@@ -6,10 +6,11 @@ The rule that makes two observations one raise is `otel_insights.analysis.occurr
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 from sqlite_utils import Database
 
@@ -32,8 +33,7 @@ def key_of(*parts: bytes) -> int:
     return int.from_bytes(digest.digest(), "big") >> 1
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """One record (a span's event, a log record) that tells of a raise.
 
     `key` identifies the record: the same record sent twice has the same. `weight` is how many the record stands for.
@@ -65,11 +65,12 @@ class _Batch:
     """What one call of `record` finds and adds."""
 
     next_id: int
+    now_ns: int
     raises: dict[int, _Raise] = field(default_factory=dict)
-    of_observation: dict[int, int] = field(default_factory=dict)
-    of_key: dict[int, int] = field(default_factory=dict)
-    observations: list[tuple[int, int]] = field(default_factory=list)
-    keys: list[tuple[int, int]] = field(default_factory=list)
+    known: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Place and key -> occurrence."""
+    new: list[tuple[int, int, int]] = field(default_factory=list)
+    """What of that is to be saved."""
     occurrences: list[tuple[object, ...]] = field(default_factory=list)
     failures: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
 
@@ -80,87 +81,97 @@ def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[s
     That is the observation's own, unless its stack was cut and another record of the same raise has it whole. Counting
     is idempotent: what was recorded before adds nothing. `now_ns` is the time of arrival, which retention goes by.
     """
-    raise_keys = [_raise_keys(one) for one in observed]
-    batch = _lookup(db, observed, raise_keys)
+    placed = [_placed(one) for one in observed]
+    batch = _lookup(db, observed, placed, now_ns)
     numbers = identify(db, (one.environment for one in observed), now_ns)
     _remember_fingerprints(db, observed)
     found = [
-        _place(db, batch, one, keys, numbers[one.environment], now_ns)
-        for one, keys in zip(observed, raise_keys, strict=True)
+        _place(db, batch, one, where, numbers[one.environment]) for one, where in zip(observed, placed, strict=True)
     ]
-    _save(db, batch, now_ns)
+    _save(db, batch)
     return [raised.fingerprint for raised in found]
 
 
-@dataclass(frozen=True, slots=True)
-class _RaiseKeys:
-    """Where an observation's raise may be known already, and where it is to be known; nowhere without a trace."""
+class _Placed(NamedTuple):
+    """Where an observation's raise may be known already, and where it is to be known; by no key without a trace."""
 
+    place: int
     sought: tuple[int, ...]
     kept: tuple[int, ...]
 
 
-def _raise_keys(one: Observation) -> _RaiseKeys:
+def _placed(one: Observation) -> _Placed:
     if not one.trace_id:
-        return _RaiseKeys((), ())
-    keys, complete = one.fingerprint.raise_keys, one.fingerprint.complete
+        return _Placed(one.key, (), ())
+    environment, print_ = one.environment, one.fingerprint
+    place = key_of(environment.namespace.encode(), one.trace_id)
+    return _Placed(place, *_raise_keys(environment.service, print_.raise_keys, complete=print_.complete))
+
+
+@lru_cache(maxsize=16_384)
+def _raise_keys(service: str, keys: tuple[str, ...], *, complete: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
     # of one service: two services that fail alike in one trace fail twice; their spans and logs may differ in instance
-    place = (one.environment.namespace.encode(), one.environment.service.encode(), one.trace_id)
-    return _RaiseKeys(
-        tuple(key_of(*place, key.encode()) for key in sought_keys(keys, complete=complete)),
-        tuple(key_of(*place, key.encode()) for key in kept_keys(keys, complete=complete)),
+    name = service.encode()
+    return (
+        tuple(key_of(name, key.encode()) for key in sought_keys(keys, complete=complete)),
+        tuple(key_of(name, key.encode()) for key in kept_keys(keys, complete=complete)),
     )
 
 
-def _lookup(db: Database, observed: Sequence[Observation], raise_keys: Sequence[_RaiseKeys]) -> _Batch:
-    next_id = db.execute("SELECT coalesce(max(id), 0) + 1 FROM occurrence").fetchone()[0]
-    batch = _Batch(next_id)
-    batch.of_observation = _pairs(db, "observation", (one.key for one in observed))
-    batch.of_key = _pairs(db, "raise", itertools.chain.from_iterable(keys.sought for keys in raise_keys))
-    wanted = {*batch.of_observation.values(), *batch.of_key.values()}
-    rows = db.execute(
-        "SELECT id, namespace, fingerprint, environment_id, weight, complete FROM occurrence"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        [json.dumps(list(wanted))],
+def _lookup(db: Database, observed: Sequence[Observation], placed: Sequence[_Placed], now_ns: int) -> _Batch:
+    next_id = db.conn.execute("SELECT coalesce(max(id), 0) + 1 FROM occurrence").fetchone()[0]
+    batch = _Batch(next_id, now_ns)
+    places = db.conn.execute(
+        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM known WHERE place = value)",
+        [json.dumps(list({where.place for where in placed}))],
     )
-    batch.raises = {row[0]: _Raise(*row) for row in rows}
+    asked: dict[int, set[int]] = {row[0]: set() for row in places}
+    for one, where in zip(observed, placed, strict=True):
+        if (keys := asked.get(where.place)) is not None:
+            keys.update((one.key, *where.sought))
+    for place, keys in asked.items():
+        rows = db.conn.execute(
+            "SELECT key, occurrence_id FROM known WHERE place = ? AND key IN (SELECT value FROM json_each(?))",
+            [place, json.dumps(list(keys))],
+        )
+        batch.known.update({(place, key): number for key, number in rows})
+    if batch.known:
+        rows = db.conn.execute(
+            "SELECT id, namespace, fingerprint, environment_id, weight, complete FROM occurrence"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            [json.dumps(list(set(batch.known.values())))],
+        )
+        batch.raises = {row[0]: _Raise(*row) for row in rows}
     return batch
 
 
-def _pairs(db: Database, table: str, keys: Iterable[int]) -> dict[int, int]:
-    sql = {
-        "observation": "SELECT key, occurrence_id FROM observation WHERE key IN (SELECT value FROM json_each(?))",
-        "raise": "SELECT key, occurrence_id FROM raise WHERE key IN (SELECT value FROM json_each(?))",
-    }[table]
-    return dict(db.execute(sql, [json.dumps(list(keys))]).fetchall())
-
-
-def _place(db: Database, batch: _Batch, one: Observation, keys: _RaiseKeys, environment_id: int, now_ns: int) -> _Raise:
+def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, environment_id: int) -> _Raise:
     """Find the raise that an observation tells of, or begin one."""
-    known = batch.of_observation.get(one.key)
+    place, sought, kept = where
+    known = batch.known.get((place, one.key))
     if known is not None and known in batch.raises:
         return batch.raises[known]
-    of_trace = next((batch.of_key[key] for key in keys.sought if key in batch.of_key), None)
+    of_trace = next((batch.known[place, key] for key in sought if (place, key) in batch.known), None)
     raised = batch.raises.get(of_trace) if of_trace is not None else None
     if raised is None:
-        raised = _begin(batch, one, environment_id)
+        raised = _begin(batch, one, place, environment_id)
     elif takes_over(
         one.fingerprint.id,
         complete=one.fingerprint.complete,
         from_fingerprint=raised.fingerprint,
         from_complete=bool(raised.complete),
     ):
-        _take_over(db, batch, raised, one.fingerprint, now_ns)
-    batch.of_observation[one.key] = raised.id
-    batch.observations.append((one.key, raised.id))
-    for key in keys.kept:
-        if key not in batch.of_key:
-            batch.of_key[key] = raised.id
-            batch.keys.append((key, raised.id))
+        _take_over(db, batch, raised, one.fingerprint)
+    batch.known[place, one.key] = raised.id
+    batch.new.append((place, one.key, raised.id))
+    for key in kept:
+        if (place, key) not in batch.known:
+            batch.known[place, key] = raised.id
+            batch.new.append((place, key, raised.id))
     return raised
 
 
-def _begin(batch: _Batch, one: Observation, environment_id: int) -> _Raise:
+def _begin(batch: _Batch, one: Observation, place: int, environment_id: int) -> _Raise:
     raised = _Raise(
         batch.next_id,
         one.environment.namespace,
@@ -182,6 +193,8 @@ def _begin(batch: _Batch, one: Observation, environment_id: int) -> _Raise:
             raised.complete,
             one.trace_id,
             one.span_id,
+            batch.now_ns,
+            place,
         )
     )
     _count(batch, raised, one.time_ns, raised.weight)
@@ -197,9 +210,9 @@ def _count(batch: _Batch, raised: _Raise, time_ns: int, weight: float) -> None:
     sums[2] = max(sums[2], time_ns)
 
 
-def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint, now_ns: int) -> None:
+def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) -> None:
     """Move a raise to the fingerprint of a record that tells more of it."""
-    _save(db, batch, now_ns)  # the raise may be in this very batch
+    _save(db, batch)  # the raise may be in this very batch
     row = db.execute("SELECT time_ns FROM occurrence WHERE id = ?", [raised.id]).fetchone()
     _count(batch, raised, row[0], -raised.weight)
     raised.fingerprint, raised.complete = whole.id, whole.complete
@@ -211,14 +224,21 @@ def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint, 
 
 def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> None:
     """Put each fingerprint in place once; the first example stays."""
-    distinct: dict[tuple[str, str], Observation] = {}
+    new: dict[tuple[str, str], Observation] = {}
     for one in observed:
-        distinct.setdefault((one.environment.namespace, one.fingerprint.id), one)
+        new.setdefault((one.environment.namespace, one.fingerprint.id), one)
+    rows = db.conn.execute(
+        "SELECT namespace, id FROM fingerprint WHERE (namespace, id) IN"
+        " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))",
+        [json.dumps(list(new))],
+    )
+    for row in rows:
+        del new[row]
+    if not new:
+        return
     db.conn.executemany(
         "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
-        " packages, reasons, message, stacktrace, first_seen_ns, last_seen_ns)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        " packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 namespace,
@@ -231,22 +251,21 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
                 one.fingerprint.complete,
                 json.dumps(one.fingerprint.packages),
                 json.dumps(one.fingerprint.reasons),
-                one.message[:_LONGEST_EXAMPLE],
-                one.stacktrace[-_LONGEST_EXAMPLE:],
                 one.time_ns,
                 one.time_ns,
             )
-            for (namespace, _), one in distinct.items()
+            for (namespace, _), one in new.items()
         ],
     )
-
-
-def _save(db: Database, batch: _Batch, now_ns: int) -> None:
     db.conn.executemany(
-        "INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [(*row, now_ns) for row in batch.occurrences]
+        "INSERT INTO example VALUES (?, ?, ?, ?)",
+        [(*key, one.message[:_LONGEST_EXAMPLE], one.stacktrace[-_LONGEST_EXAMPLE:]) for key, one in new.items()],
     )
-    db.conn.executemany("INSERT INTO observation VALUES (?, ?)", batch.observations)
-    db.conn.executemany("INSERT OR REPLACE INTO raise VALUES (?, ?)", batch.keys)
+
+
+def _save(db: Database, batch: _Batch) -> None:
+    db.conn.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.occurrences)
+    db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.new)
     db.conn.executemany(
         "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
         " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
@@ -258,7 +277,7 @@ def _save(db: Database, batch: _Batch, now_ns: int) -> None:
         " last_seen_ns = max(last_seen_ns, ?) WHERE namespace = ? AND id = ?",
         [(*sums, *key[:2]) for key, sums in batch.failures.items()],
     )
-    batch.occurrences, batch.observations, batch.keys, batch.failures = [], [], [], {}
+    batch.occurrences, batch.new, batch.failures = [], [], {}
 
 
 MOST_FORGOTTEN = 10_000
@@ -269,18 +288,9 @@ def forget_before(db: Database, recorded_ns: int, most: int = MOST_FORGOTTEN) ->
 
     Returns how many went. From then on a repeat of their telemetry would count again.
     """
-    old = [
-        row[0]
-        for row in db.execute(
-            "SELECT id FROM occurrence WHERE recorded_ns < ? ORDER BY recorded_ns LIMIT ?", [recorded_ns, most]
-        )
-    ]
-    numbers = json.dumps(old)
-    for table in ("observation", "raise"):
-        sql = {
-            "observation": "DELETE FROM observation WHERE occurrence_id IN (SELECT value FROM json_each(?))",
-            "raise": "DELETE FROM raise WHERE occurrence_id IN (SELECT value FROM json_each(?))",
-        }[table]
-        db.execute(sql, [numbers])
-    db.execute("DELETE FROM occurrence WHERE id IN (SELECT value FROM json_each(?))", [numbers])
+    # numbers grow with the time of arrival, so the oldest are the lowest
+    oldest = db.conn.execute("SELECT id, place, recorded_ns FROM occurrence ORDER BY id LIMIT ?", [most]).fetchall()
+    old = [(place, number) for number, place, arrived in oldest if arrived < recorded_ns]
+    db.conn.executemany("DELETE FROM known WHERE place = ? AND occurrence_id = ?", old)
+    db.conn.executemany("DELETE FROM occurrence WHERE id = ?", [(number,) for _, number in old])
     return len(old)
