@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
+from otel_insights.analysis.frames import Frame, Raised
 from otel_insights.analysis.inapp import Place, locate
 from otel_insights.analysis.message import template
-from otel_insights.analysis.stacktrace import Frame, Raised, parse
+from otel_insights.analysis.stacktrace import parse
 
 VERSION = 1
 """Changes whenever the same exception may get another id than before."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from otel_insights.analysis.stacktrace import Frame, Raised
+from otel_insights.analysis.frames import Frame, Raised
 
 _LONGEST_LINE = 2000  # characters; keeps the patterns below linear in the text
 _AT = re.compile(r"\s*at (?:async |new )?(\S.*)")

@@ -3,34 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
-Link = Literal["cause", "context", "group"]
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One call of a stack. `code` is the source line as printed, or empty; `line` counts from 1."""
-
-    file: str
-    function: str
-    line: int | None = None
-    code: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Raised:
-    """One exception of a chain.
-
-    `frames` run from the outermost call to the one that raised, whatever the runtime's own order. `type` is empty when
-    the text was cut before it. `link` says what the exception *before* this one is to it: its `cause` (raised from it),
-    its `context` (raised while it was handled), or a member of this `group`; None for the first.
-    """
-
-    type: str
-    message: str
-    frames: tuple[Frame, ...]
-    link: Link | None = None
+from otel_insights.analysis import foreign_stacks
+from otel_insights.analysis.frames import Frame, Link, Raised
 
 
 def parse(text: str) -> tuple[Raised, ...]:
@@ -49,8 +24,6 @@ def parse(text: str) -> tuple[Raised, ...]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if _PYTHON.search(text):
         return _PythonReader(groups="Exception Group Traceback" in text).read(lines)
-    from otel_insights.analysis import foreign_stacks  # noqa: PLC0415  # it needs the classes of this module
-
     return foreign_stacks.parse_lines(lines)
 
 

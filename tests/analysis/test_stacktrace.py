@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_insights.analysis.stacktrace import Frame, Raised, parse
+from otel_insights.analysis.frames import Frame, Raised
+from otel_insights.analysis.stacktrace import parse
 
 SIMPLE = """Traceback (most recent call last):
   File "/app/shop/web.py", line 7, in checkout
