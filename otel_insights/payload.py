@@ -185,7 +185,9 @@ class Payload:
         if len({place.item for place, _ in places}) != len(places):
             raise ValueError("an item is replaced twice in one edit")
         if places:
+            resources = self._resources if self.signal is not Signal.METRICS else None
             self._change(wire.splice(self._data, places))
+            self._resources = resources  # a span or log record is one, whatever is in it; a metric holds points
 
     def message(self) -> ExportRequest:
         """Parse the request: the same object until the payload changes. Raises BadData where it does not parse.

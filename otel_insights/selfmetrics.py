@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -17,7 +18,9 @@ class SelfMetrics:
     """
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    _known: dict[str, Counter | Gauge | Histogram] = field(default_factory=dict)
+    _families: dict[str, Counter | Gauge | Histogram] = field(default_factory=dict)
+    _children: dict[tuple[object, ...], Any] = field(default_factory=dict)
+    """What to count on, by name and labels: finding it in its family would cost more than counting."""
 
     def add(self, name: str, amount: float = 1, /, **labels: str) -> None:
         """Add to a counter; it comes into being at its first use, with the labels given then.
@@ -27,24 +30,25 @@ class SelfMetrics:
         >>> metrics.value("otelcol_receiver_accepted_spans", receiver="otlp_grpc")
         512.0
         """
-        counter = self._known.get(name)
-        if counter is None:
-            counter = self._known[name] = Counter(name, _HELP.get(name, name), tuple(labels), registry=self.registry)
-        (counter.labels(**labels) if labels else counter).inc(amount)  # type: ignore[union-attr]
+        self._child(Counter, name, labels).inc(amount)
 
     def set(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
-        gauge = self._known.get(name)
-        if gauge is None:
-            gauge = self._known[name] = Gauge(name, _HELP.get(name, name), tuple(labels), registry=self.registry)
-        (gauge.labels(**labels) if labels else gauge).set(value)  # type: ignore[union-attr]
+        self._child(Gauge, name, labels).set(value)
 
     def observe(self, name: str, value: float, /, **labels: str) -> None:
         """Put a value (seconds) into a histogram."""
-        seen = self._known.get(name)
-        if seen is None:
-            seen = self._known[name] = Histogram(name, _HELP.get(name, name), tuple(labels), registry=self.registry)
-        (seen.labels(**labels) if labels else seen).observe(value)  # type: ignore[union-attr]
+        self._child(Histogram, name, labels).observe(value)
+
+    def _child(self, kind: type[Counter | Gauge | Histogram], name: str, labels: dict[str, str]) -> Any:  # noqa: ANN401 - a kind's own
+        key = (name, *labels.items())
+        child = self._children.get(key)
+        if child is None:
+            family = self._families.get(name)
+            if family is None:
+                family = self._families[name] = kind(name, _HELP.get(name, name), tuple(labels), registry=self.registry)
+            child = self._children[key] = family.labels(**labels) if labels else family
+        return child
 
     def value(self, name: str, /, **labels: str) -> float:
         """Read a counter or gauge back: 0 if it never moved."""
