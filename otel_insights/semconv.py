@@ -49,8 +49,13 @@ CLUSTER_ID: Final = "otel_insights.exception.cluster.id"
 CLUSTER_PROBABILITY: Final = "otel_insights.exception.cluster.probability"
 CLUSTER_TITLE: Final = "otel_insights.cluster.title"
 CLUSTER_SURVIVOR: Final = "otel_insights.cluster.merged_into"
+CLUSTER_SPLIT_FROM: Final = "otel_insights.cluster.split_from"
+CLUSTER_DECIDED_BY: Final = "otel_insights.cluster.decided_by"
+CLUSTER_HOUR_COUNT: Final = "otel_insights.cluster.hour.occurrences"
+CLUSTER_HOUR_EXPECTED: Final = "otel_insights.cluster.hour.expected"
 SUBJECT_NAMESPACE: Final = "otel_insights.subject.service.namespace"
 SUBJECT_NAME: Final = "otel_insights.subject.service.name"
+SUBJECT_VERSION: Final = "otel_insights.subject.service.version"
 FINDING_ID: Final = "otel_insights.finding.id"
 SUGGESTION_ID: Final = "otel_insights.suggestion.id"
 SUGGESTION_TIER: Final = "otel_insights.suggestion.tier"
@@ -63,6 +68,9 @@ SUGGESTION_REMEDY: Final = "otel_insights.suggestion.remedy"
 
 CLUSTER_CREATED: Final = "otel_insights.cluster.created"
 CLUSTER_MERGED: Final = "otel_insights.cluster.merged"
+CLUSTER_SPIKING: Final = "otel_insights.cluster.spiking"
+CLUSTER_REGRESSED: Final = "otel_insights.cluster.regressed"
+CLUSTER_RESOLVED: Final = "otel_insights.cluster.resolved"
 SUGGESTION_CREATED: Final = "otel_insights.suggestion.created"
 SUGGESTION_WITHDRAWN: Final = "otel_insights.suggestion.withdrawn"
 
@@ -78,8 +86,13 @@ EMITTED: Final = (
     Name(CLUSTER_PROBABILITY, "attribute", "1", "How sure the clustering is of the membership, 0 to 1"),
     Name(CLUSTER_TITLE, "attribute", "", "What a person reads: the type and the message without its values"),
     Name(CLUSTER_SURVIVOR, "attribute", "", "On a merge: the cluster whose id goes on"),
+    Name(CLUSTER_SPLIT_FROM, "attribute", "", "On a new cluster: the one of which it was a part"),
+    Name(CLUSTER_DECIDED_BY, "attribute", "", "Who merged or resolved: `person`, `clustering`, or `quiet` (not seen)"),
+    Name(CLUSTER_HOUR_COUNT, "attribute", "{occurrence}", "On a spike: occurrences within the hour so far"),
+    Name(CLUSTER_HOUR_EXPECTED, "attribute", "{occurrence}", "On a spike: how many an hour of the past week had"),
     Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
     Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),
+    Name(SUBJECT_VERSION, "attribute", "", "On a regression: the newest `service.version` that brought it back"),
     Name(FINDING_ID, "attribute", "", "The same at every repeat of a finding"),
     Name(SUGGESTION_ID, "attribute", "", "The suggestion"),
     Name(SUGGESTION_TIER, "attribute", "", "`established` (family-wise error at most 5 %) or `lead` (unproven)"),
@@ -91,6 +104,9 @@ EMITTED: Final = (
     Name(SUGGESTION_REMEDY, "attribute", "", "The one changed value with which environments were seen healthy"),
     Name(CLUSTER_CREATED, "event", "", "A cluster came into being"),
     Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
+    Name(CLUSTER_SPIKING, "event", "", "A cluster has far more occurrences than its own past makes likely"),
+    Name(CLUSTER_REGRESSED, "event", "", "A cluster was seen again after it had been resolved"),
+    Name(CLUSTER_RESOLVED, "event", "", "A person resolved a cluster, or it was not seen for long"),
     Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
     Name(SUGGESTION_WITHDRAWN, "event", "", "New evidence no longer supports a suggestion"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),

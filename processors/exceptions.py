@@ -9,19 +9,19 @@ from functools import lru_cache
 
 from pydantic import Field
 
-from otel_insights import semconv
+from otel_insights import lives, semconv
 from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
-from otel_insights.analysis.grouping import Grouping, group
+from otel_insights.analysis.grouping import group
+from otel_insights.analysis.succession import successors
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
-from otel_insights.findings import finding
 from otel_insights.looking import looked_at
 from otel_insights.payload import Payload, Scalar, Signal
 from otel_insights.raised import Found, audit, find_in_logs, find_in_spans, stamp
 from otel_insights.store import clusters as memory
-from otel_insights.store import occurrences
+from otel_insights.store import corrections, folding, hours, newcomers, occurrences, rules, sightings
 from otel_insights.store.clusters import Membership
 from otel_insights.store.occurrences import Observation
-from otel_insights.store.outbox import Finding
+from otel_insights.store.sightings import News, Sighting
 from otel_insights.units import Duration
 
 
@@ -36,6 +36,10 @@ class ExceptionsSettings(Settings):
     """Modules that are not, though they look like it."""
     retention: Duration = 14 * 86_400.0
     """How long single occurrences are kept; counts and examples stay."""
+    resolve_after: Duration = 14 * 86_400.0
+    """How long a cluster is silent until it counts as resolved; 0: only people resolve."""
+    max_signatures: int = Field(default=50_000, ge=100)
+    """Fingerprints of a namespace that are clustered; beyond, the least recently seen are folded away."""
     remembered: int = Field(default=8192, ge=1)
     """Stack traces whose fingerprint is kept at hand."""
     audit_every: int = Field(default=1000, ge=0)
@@ -50,6 +54,13 @@ class Exceptions(Processor):
     _members: dict[tuple[str, str], Membership] = field(default_factory=dict, init=False)
     _unseen: set[str] = field(default_factory=set, init=False)
     """Namespaces with fingerprints that no clustering has seen."""
+    _newcomers: dict[tuple[str, str], Membership | None] = field(default_factory=dict, init=False)
+    """Where the next clustering will probably put what none has seen."""
+    _news: News = field(default_factory=News, init=False)
+    _revision: int = field(default=0, init=False)
+    """Of the corrections that are heeded."""
+    _library: tuple[str, ...] = field(default=(), init=False)
+    """Modules that people have called no part of the application."""
     _seen: int = field(default=0, init=False)
     """Payloads, for the audit."""
     _fingerprint: Callable[[str, str, str], Fingerprint] = field(init=False)
@@ -59,10 +70,8 @@ class Exceptions(Processor):
         self.host = host
         self._members = await host.store.read(memory.memberships)
         self._unseen = set(await host.store.read(memory.namespaces))
-        own, library = self.settings.own_modules, self.settings.library_modules
-        self._fingerprint = lru_cache(self.settings.remembered)(
-            lambda type_, message, stack: fingerprint(type_, message, stack, own=own, library=library)
-        )
+        self._revision = await host.store.read(corrections.revision)
+        self._tell_apart(await host.store.read(rules.library_modules))
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit the exceptions in a payload, stamp them, then forward."""
@@ -78,6 +87,7 @@ class Exceptions(Processor):
         before = payload.data
         if found:
             ids = await self._commit(found)
+            await self._meet(found, ids)
             stamp(payload, [(one, self._stamps(one, id_)) for one, id_ in zip(found, ids, strict=True)])
         self._seen += 1
         if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
@@ -113,6 +123,8 @@ class Exceptions(Processor):
         member = self._members.get((namespace, id_))
         if member is None:
             self._unseen.add(namespace)
+            member = self._newcomers.get((namespace, id_))
+        if member is None:
             return {semconv.FINGERPRINT: id_}
         return {
             semconv.FINGERPRINT: id_,
@@ -120,67 +132,86 @@ class Exceptions(Processor):
             semconv.CLUSTER_PROBABILITY: member.probability,
         }
 
+    async def _meet(self, found: Sequence[Found], ids: Sequence[str]) -> None:
+        """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
+        now = self.host.now_ns()
+        keys = [(one.sender.key.namespace, id_) for one, id_ in zip(found, ids, strict=True)]
+        met = [
+            Sighting(
+                *key, sender.key.service, sender.configuration.get(semconv.SERVICE_VERSION, ""), one.time_ns or now
+            )
+            for one, key, sender in zip(found, keys, (one.sender for one in found), strict=True)
+        ]
+        if news := self._news.of(met):
+            await self.host.store.write(sightings.remember, news)
+            self._news.written(news)
+        if new := {key for key in keys if key not in self._members and key not in self._newcomers}:
+            self._newcomers.update(await self.host.store.read(newcomers.place, new))
+
     async def analyse(self) -> None:
-        """Cluster the namespaces in which something new was seen, and let go of what is past its time."""
+        """Cluster the namespaces in which something new was seen, look at clusters, let go of what is past its time."""
+        while await self.host.store.write(hours.tally, self.host.now_ns()):
+            pass
+        await self._heed()
         unseen, self._unseen = self._unseen, set()
         for namespace in sorted(unseen):
             try:
-                await self._cluster(namespace)
+                while not await self._cluster(namespace):
+                    await self._heed()
             except BaseException:
                 self._unseen.add(namespace)
                 raise
+        await self.host.store.write(lives.look, self.host.now_ns(), int(self.settings.resolve_after * 1e9))
         past = self.host.now_ns() - int(self.settings.retention * 1e9)
-        while await self.host.store.write(occurrences.forget_before, past) == occurrences.MOST_FORGOTTEN:
+        while await self.host.store.write(hours.forget_before, past, self.host.now_ns()) == occurrences.MOST_FORGOTTEN:
             pass
 
-    async def _cluster(self, namespace: str) -> None:
-        signatures = await self.host.store.read(memory.signatures, namespace)
-        began = time.perf_counter()
-        grouping = await self.host.worker.run(group, namespace, signatures, self.settings.min_cluster_size)
-        self.host.metrics.set("otel_insights_clustering_duration_seconds", time.perf_counter() - began)
-        members = {one: Membership(*grouping.members[one]) for one in grouping.members}
-        findings = await self._findings(namespace, grouping)
-        await self.host.store.write(
-            memory.save, namespace, members, grouping.created, grouping.merged, findings, self.host.now_ns()
-        )
-        self._members.update({(namespace, one): member for one, member in members.items()})
+    async def _heed(self) -> None:
+        """Read anew what people have corrected since the last time."""
+        revision = await self.host.store.read(corrections.revision)
+        if revision == self._revision:
+            return
+        self._members = await self.host.store.read(memory.memberships)
+        self._unseen.update(await self.host.store.read(memory.namespaces))
+        library = await self.host.store.read(rules.library_modules)
+        if library != self._library:
+            self._tell_apart(library)
+            await self._follow(library)
+        self._newcomers.clear()
+        self._revision = revision
 
-    async def _findings(self, namespace: str, grouping: Grouping) -> list[Finding]:
-        """Report what came into being and what went into something else."""
-        found: list[Finding] = []
-        for new in grouping.created:
-            seen = await self.host.store.read(memory.exemplar, namespace, new.fingerprint)
-            found.append(
-                finding(
-                    semconv.CLUSTER_CREATED,
-                    new.id,
-                    f"New in {seen.service or 'an unnamed service'}: {new.title}",
-                    {
-                        semconv.CLUSTER_ID: new.id,
-                        semconv.CLUSTER_TITLE: new.title,
-                        semconv.EXCEPTION_TYPE: new.exception_type,
-                        semconv.FINGERPRINT: new.fingerprint,
-                        semconv.SUBJECT_NAMESPACE: namespace,
-                        semconv.SUBJECT_NAME: seen.service,
-                    },
-                    time_ns=seen.time_ns,
-                    severity="ERROR",
-                    trace_id=seen.trace_id,
-                    span_id=seen.span_id,
-                )
-            )
-        for old, surviving in grouping.merged.items():
-            found.append(
-                finding(
-                    semconv.CLUSTER_MERGED,
-                    f"{old} {surviving}",
-                    f"Cluster {old} turned out to be part of {surviving}",
-                    {semconv.CLUSTER_ID: old, semconv.CLUSTER_SURVIVOR: surviving},
-                    time_ns=self.host.now_ns(),
-                    severity="INFO",
-                )
-            )
-        return found
+    async def _follow(self, library: Sequence[str]) -> None:
+        """Let fingerprints that are new only since people said what is not in-app stay in the clusters of the old."""
+        own, theirs = self.settings.own_modules, (*self.settings.library_modules, *library)
+        after = ("", "")
+        while examples := await self.host.store.read(memory.known_examples, after):
+            after = examples[-1][:2]
+            heirs = await self.host.worker.run(successors, examples, own, theirs)
+            await self.host.store.write(memory.inherit, heirs)
+
+    def _tell_apart(self, library: tuple[str, ...]) -> None:
+        self._library = library
+        own, theirs = self.settings.own_modules, (*self.settings.library_modules, *library)
+        self._fingerprint = lru_cache(self.settings.remembered)(
+            lambda type_, message, stack: fingerprint(type_, message, stack, own=own, library=theirs)
+        )
+
+    async def _cluster(self, namespace: str) -> bool:
+        """Cluster a namespace; False when people have corrected something meanwhile, so that nothing was changed."""
+        revision = self._revision
+        await self.host.store.write(rules.apply, namespace)
+        signatures = await self.host.store.read(memory.signatures, namespace)
+        taken = await self.host.store.read(memory.folded_away, namespace)
+        began = time.perf_counter()
+        grouping = await self.host.worker.run(group, namespace, signatures, self.settings.min_cluster_size, taken)
+        self.host.metrics.set("otel_insights_clustering_duration_seconds", time.perf_counter() - began)
+        if not await self.host.store.write(lives.settle, namespace, grouping, revision, self.host.now_ns()):
+            return False
+        self._members.update({(namespace, one): Membership(*member) for one, member in grouping.members.items()})
+        for one in await self.host.store.write(folding.fold, namespace, self.settings.max_signatures):
+            self._members.pop((namespace, one), None)
+        self._newcomers = {key: member for key, member in self._newcomers.items() if key[0] != namespace}
+        return True
 
 
 FACTORY = Factory(Kind.PROCESSOR, "exceptions", ExceptionsSettings, Exceptions, frozenset({"traces", "logs"}))

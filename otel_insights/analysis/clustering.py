@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,21 +196,27 @@ class Matched:
     created: tuple[str, ...]
 
 
-def match(previous: Mapping[str, str], labels: Mapping[str, int], new_id: Callable[[], str]) -> Matched:
+def match(
+    previous: Mapping[str, str],
+    labels: Mapping[str, int],
+    new_id: Callable[[], str],
+    given: Mapping[int, str] = MappingProxyType({}),
+) -> Matched:
     """Give the clusters of a new clustering the ids of old ones with which they share most fingerprints.
 
     `previous` maps fingerprints to cluster ids, `labels` fingerprints to new labels. An id goes to one cluster at most,
     so it never comes to stand for something else; an old id whose fingerprints all went to clusters with other ids is
     `merged` into the one that took most of them. Fingerprints that `labels` lacks stay with their id, or follow it
-    where it was merged into. The outcome does not depend on the order of either mapping.
+    where it was merged into. The outcome does not depend on the order of either mapping. `given` are ids that labels
+    have whatever was before.
     """
     shared = Counter((previous[f], label) for f, label in labels.items() if f in previous)
     smallest: dict[int, str] = {}
     for name, label in labels.items():
         smallest[label] = min(name, smallest.get(label, name))
     by_overlap = sorted(shared, key=lambda pair: (-shared[pair], pair[0], smallest[pair[1]]))
-    id_of: dict[int, str] = {}
-    taken: set[str] = set()
+    id_of = dict(given)
+    taken = set(given.values())
     for old, label in by_overlap:
         if label not in id_of and old not in taken:
             id_of[label] = old

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
 
-from otel_insights.analysis.grouping import NewCluster, Signature
-from otel_insights.store import outbox
-from otel_insights.store.outbox import Finding
+from otel_insights.analysis.grouping import Grouping, Signature
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +27,10 @@ def namespaces(db: Database) -> list[str]:
 def signatures(db: Database, namespace: str) -> list[Signature]:
     """Read what is clustered: all fingerprints of a namespace that an occurrence still stands for."""
     rows = db.execute(
-        "SELECT id, exception_type, title, signature, block, complete, occurrences, cluster_id FROM fingerprint"
-        " WHERE namespace = ? AND occurrences > 0 ORDER BY id",
+        "SELECT id, exception_type, title, signature, block, complete, occurrences, fingerprint.cluster_id,"
+        " pin.cluster_id, coalesce(rule_id, 0) > 0 FROM fingerprint LEFT JOIN pin"
+        " ON pin.namespace = fingerprint.namespace AND pin.fingerprint = fingerprint.id"
+        " WHERE fingerprint.namespace = ? AND occurrences > 0 AND NOT folded ORDER BY id",
         [namespace],
     )
     return [Signature(*row) for row in rows]
@@ -40,33 +40,38 @@ def memberships(db: Database) -> dict[tuple[str, str], Membership]:
     """Read the cluster of every (namespace, fingerprint)."""
     rows = db.execute(
         "SELECT namespace, id, cluster_id, probability FROM fingerprint"
-        " WHERE cluster_id IS NOT NULL AND occurrences > 0"
+        " WHERE cluster_id IS NOT NULL AND occurrences > 0 AND NOT folded"
     )
     return {(row[0], row[1]): Membership(row[2], row[3]) for row in rows}
 
 
-def save(
-    db: Database,
-    namespace: str,
-    members: Mapping[str, Membership],
-    created: Sequence[NewCluster],
-    merged: Mapping[str, str],
-    findings: Iterable[Finding],
-    time_ns: int,
-) -> None:
-    """Swap in the result of a clustering, whole, with the findings that report it."""
+def save(db: Database, namespace: str, grouping: Grouping, time_ns: int) -> None:
+    """Swap in the result of a clustering, whole. Whoever calls writes the findings in the same transaction."""
     db.conn.executemany(
         "INSERT INTO cluster (id, namespace, title, exception_type, created_ns) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET merged_into = NULL",
-        [(new.id, namespace, new.title, new.exception_type, time_ns) for new in created],
+        [(new.id, namespace, new.title, new.exception_type, time_ns) for new in grouping.created],
     )
     db.conn.executemany(
         "UPDATE fingerprint SET cluster_id = ?, probability = ? WHERE namespace = ? AND id = ?",
-        [(one.cluster_id, one.probability, namespace, fingerprint) for fingerprint, one in members.items()],
+        [(*member, namespace, fingerprint) for fingerprint, member in grouping.members.items()],
     )
-    for old, surviving in merged.items():
-        db.execute("UPDATE cluster SET merged_into = ? WHERE id = ? OR merged_into = ?", [surviving, old, old])
-    outbox.put(db, findings)
+    db.execute(
+        "DELETE FROM similar_cluster WHERE cluster_id IN (SELECT id FROM cluster WHERE namespace = ?)", [namespace]
+    )
+    db.conn.executemany(
+        "INSERT INTO similar_cluster VALUES (?, ?, ?)",
+        [(one, *other) for one, others in grouping.similar.items() for other in others],
+    )
+
+
+def folded_away(db: Database, namespace: str) -> list[str]:
+    """List the clusters that have fingerprints which are not clustered, since they were not seen for long."""
+    rows = db.execute(
+        "SELECT DISTINCT cluster_id FROM fingerprint WHERE namespace = ? AND folded AND cluster_id IS NOT NULL",
+        [namespace],
+    )
+    return [row[0] for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +113,49 @@ def page(db: Database, *, after: str = "", limit: int = 100, namespace: str | No
 
 def get(db: Database, cluster_id: str) -> Cluster | None:
     """Find one cluster; the id of one that was merged leads to the surviving one."""
-    sql = _SUMMARY.format(where="cluster.id = coalesce((SELECT merged_into FROM cluster WHERE id = ?), ?)")
-    row = db.execute(sql, [cluster_id, cluster_id]).fetchone()
+    found = surviving(db, cluster_id)
+    row = db.execute(_SUMMARY.format(where="cluster.id = ?"), [found]).fetchone() if found else None
     return _cluster(row) if row else None
+
+
+def surviving(db: Database, cluster_id: str) -> str | None:
+    """Follow an id to the cluster that goes on for it, over any number of merges; None for an unknown id."""
+    followed: set[str] = set()
+    while cluster_id not in followed:
+        followed.add(cluster_id)
+        row = db.execute("SELECT merged_into FROM cluster WHERE id = ?", [cluster_id]).fetchone()
+        if row is None:
+            return None
+        if row[0] is None:
+            break
+        cluster_id = row[0]
+    return cluster_id
+
+
+def heading(db: Database, cluster_id: str) -> tuple[str, str, str]:
+    """Tell the namespace, title and exception type of a cluster that exists."""
+    sql = "SELECT namespace, title, exception_type FROM cluster WHERE id = ?"
+    row: tuple[str, str, str] = db.execute(sql, [cluster_id]).fetchone()
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A cluster that is possibly the same as another one; `similarity` of their texts is 0..1."""
+
+    id: str
+    title: str
+    similarity: float
+
+
+def similar(db: Database, cluster_id: str) -> list[Similar]:
+    """List the clusters that are possibly the same, the most similar first."""
+    rows = db.execute(
+        "SELECT other_id, title, similarity FROM similar_cluster JOIN cluster ON cluster.id = other_id"
+        " WHERE cluster_id = ? AND merged_into IS NULL ORDER BY similarity DESC, other_id",
+        [cluster_id],
+    )
+    return [Similar(*row) for row in rows]
 
 
 def _cluster(row: Sequence[object]) -> Cluster:
@@ -150,6 +195,28 @@ def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
         Example(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[5].lower(), row[6].lower(), row[7])
         for row in rows
     ]
+
+
+def known_examples(db: Database, after: tuple[str, str], limit: int = 200) -> list[tuple[str, str, str, str, str]]:
+    """List fingerprints that have clusters (namespace, id, type, message, stack trace) behind the one given."""
+    rows: list[tuple[str, str, str, str, str]] = db.execute(
+        "SELECT fingerprint.namespace, id, exception_type, message, stacktrace FROM fingerprint JOIN example"
+        " ON example.namespace = fingerprint.namespace AND example.fingerprint = fingerprint.id"
+        " WHERE (fingerprint.namespace, id) > (?, ?) AND cluster_id IS NOT NULL AND NOT folded"
+        " ORDER BY fingerprint.namespace, id LIMIT ?",
+        [*after, limit],
+    ).fetchall()
+    return rows
+
+
+def inherit(db: Database, heirs: Mapping[tuple[str, str], str]) -> None:
+    """Pin a fingerprint that does not exist yet to the cluster of the (namespace, fingerprint) whose heir it is."""
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, ?, cluster_id"
+        " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?)",
+        [(heir, namespace, old, namespace, heir) for (namespace, old), heir in heirs.items()],
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from otel_insights.store.schema_lives import LIVES
+
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
         "0001 exceptions, environments, suggestions",
@@ -90,6 +92,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX outbox_waiting ON outbox (id) WHERE sent_ns IS NULL;
         """,
     ),
+    LIVES,
 )
 
 
