@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import relay
+from benchmarks import latency, memory, peers, relay
 
 _ALL = {
     "relay": relay.plain,
@@ -12,6 +12,9 @@ _ALL = {
     "relay-logs": relay.logs,
     "relay-metrics": relay.metrics,
     "relay-gzip": relay.gzip,
+    "latency": latency.latency,
+    "memory": memory.memory,
+    "peers": peers.peers,
 }
 
 
@@ -21,12 +24,16 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"one of {', '.join(_ALL)}; all of them if none is named"
     )
+    parser.add_argument("--full", action="store_true", help="memory: 20 million spans in place of 2")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - _ALL.keys():
         parser.error(f"no benchmark is called {', '.join(sorted(unknown))}")
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()}")
     for name in arguments.names or _ALL:
-        _ALL[name]()
+        if name == "memory":
+            memory.memory(full=arguments.full)
+        else:
+            _ALL[name]()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,19 @@ def warm_up(server: Server, load: Load) -> None:
     asyncio.run(_send(server.port, few, np.random.default_rng(time.time_ns())))
 
 
+async def keep_sending(port: int, load: Load, until: Callable[[], bool]) -> None:
+    """Keep two requests of a load under way until told to end."""
+    rng = np.random.default_rng(time.time_ns())
+
+    async def send_some(channel: grpc.aio.Channel) -> None:
+        call = channel.unary_unary(load.request.signal.grpc_method)
+        while not until():
+            await call(load.request.fresh(rng), timeout=60)
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS) as channel:
+        await asyncio.gather(*(send_some(channel) for _ in range(2)))
+
+
 async def _send(port: int, load: Load, rng: np.random.Generator) -> None:
     compression = grpc.Compression.Gzip if load.gzip else grpc.Compression.NoCompression
     channels = [grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=_OPTIONS) for _ in range(_CHANNELS)]
