@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import latency, memory, peers, relay
+from benchmarks import clusterings, fingerprints, latency, memory, peers, relay
 
 _ALL = {
     "relay": relay.plain,
@@ -14,6 +14,8 @@ _ALL = {
     "relay-gzip": relay.gzip,
     "latency": latency.latency,
     "memory": memory.memory,
+    "fingerprints": fingerprints.fingerprints,
+    "clusterings": clusterings.clusterings,
     "peers": peers.peers,
 }
 

@@ -48,10 +48,11 @@ def latency() -> None:
                 rows.append([f"{share:.0%}, {quantile}", str(plain), str(full), verdict(full.median, goal)])
                 print(" ", *rows[-1], f"[no-op {statistics.median(of['noop']) * 1e3:.1f} ms]", file=sys.stderr)
     head = ("exceptions in the large requests", "no processors", "default pipeline", "goal")
-    note = (
-        f"Time to the answer of a one-span request, in multiples of the no-op relay: median (spread of {_ROUNDS} runs)."
+    notes = (
+        f"Time until one span is answered, in multiples of the no-op relay: median (spread of {_ROUNDS} runs).",
+        "Who takes longer for the large requests gets fewer of them, so that a ratio below 1 is no merit.",
     )
-    show("Latency of a small request beside large ones", head, rows, note)
+    show("Latency of a small request beside large ones", head, rows, *notes)
 
 
 def _beside(server: Server, load: Load) -> tuple[float, float]:

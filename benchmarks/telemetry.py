@@ -23,6 +23,8 @@ _RESOURCES = 4
 _FAILURES = 400
 """Distinct failures, stack and message: a service has that many on a bad day."""
 _START = 1_760_000_000_000_000_000
+_WITHIN = 5 * 10**9
+"""Nanoseconds over which the telemetry of one request is spread."""
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
 _QUERY = (
     "SELECT o.id, o.total, o.created_at, u.email FROM orders o JOIN users u ON u.id = o.user_id"
@@ -146,7 +148,7 @@ def _traces(rng: random.Random, items: int, failure: Any, ids: list[bytes]) -> E
 
 def _fill_span(rng: random.Random, span: Span, failed: Failure | None) -> None:
     route = f"/api/v1/{rng.choice(WORDS)}/{{id}}/{rng.choice(WORDS)}"
-    start = _START + rng.randrange(10**12)
+    start = _START + rng.randrange(_WITHIN)
     span.trace_id, span.span_id, span.parent_span_id = rng.randbytes(16), rng.randbytes(8), rng.randbytes(8)
     span.name, span.kind, span.flags = f"GET {route}", Span.SPAN_KIND_SERVER, 0x101
     span.start_time_unix_nano, span.end_time_unix_nano = start, start + rng.randrange(10**9)
@@ -197,7 +199,7 @@ def _logs(rng: random.Random, items: int, failure: Any, ids: list[bytes]) -> Exp
 
 
 def _fill_record(rng: random.Random, record: LogRecord, failed: Failure | None) -> None:
-    record.time_unix_nano = record.observed_time_unix_nano = _START + rng.randrange(10**12)
+    record.time_unix_nano = record.observed_time_unix_nano = _START + rng.randrange(_WITHIN)
     record.severity_number, record.severity_text = (17, "ERROR") if failed else (9, "INFO")
     record.body.string_value = (
         f"processed {rng.choice(WORDS)} {rng.choice(WORDS)} for user {rng.randrange(10**6)}"
