@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from otel_insights.cli_clusters import app as clusters_app
+
 # Commands import what they need inside: `--help` and completion are quick that way.
 
 app = typer.Typer(
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at a configuration without running it.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(clusters_app, name="clusters")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file. Without one, the defaults hold.", metavar="F")

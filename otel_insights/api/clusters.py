@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from otel_insights import store as storage
 from otel_insights.api.problems import Problem
 from otel_insights.api.shapes import AnalysisDone, ClusterInFull, ClusterPage
+from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.service import Service
 from otel_insights.store import clusters, suggestions
@@ -49,7 +50,8 @@ def routes(service: Service) -> APIRouter:
             }
             for one in shown
         ]
-        return ClusterInFull.model_validate({**await _row(service.store, found), "examples": examples})
+        more = await service.store.read(portrait, found.id)
+        return ClusterInFull.model_validate({**await _row(service.store, found), **more, "examples": examples})
 
     @router.post("/analysis", summary="Analyse now", tags=["analysis"])
     async def analyse() -> AnalysisDone:
@@ -65,6 +67,7 @@ async def _row(store: storage.Store, cluster: clusters.Cluster) -> dict[str, Any
     silence = await store.read(suggestions.silence_of, cluster.id)
     return {
         **cluster_row(cluster),
+        "state": await store.read(state_of, cluster.id),
         "suggestions": [one.body for one in await store.read(suggestions.of_cluster, cluster.id)],
         "silence": {"reason": silence[0], "text": silence[1]} if silence else None,
     }

@@ -90,6 +90,7 @@ class Cluster(Shape):
     """A group of exceptions that have one cause."""
 
     id: str
+    state: str = Field(description="`new`, `ongoing`, `escalating`, `regressed`, `resolved` or `archived`")
     namespace: str
     title: str
     exception_type: str
@@ -116,9 +117,55 @@ class Example(Shape):
     time: str
 
 
-class ClusterInFull(Cluster):
-    """A cluster with examples."""
+class VersionSeen(Shape):
+    """A version of a service in which a cluster was seen."""
 
+    service: str
+    version: str = Field(description="`service.version`")
+    first_seen: str
+    last_seen: str
+
+
+class Similar(Shape):
+    """A cluster that is possibly the same."""
+
+    id: str
+    title: str
+    similarity: float = Field(description="Of the texts, 0 to 1")
+
+
+class Exemplar(Shape):
+    """An occurrence to look at; those of the environments that began to fail last come first."""
+
+    trace_id: str
+    span_id: str
+    time: str
+    service: str
+    instance: str
+
+
+class Change(Shape):
+    """What became of a cluster, or of one that went into it."""
+
+    time: str
+    cluster_id: str
+    change: str = Field(description="`merged` (into `other`), `split` (off as `other`), `renamed`, or a new state")
+    other: str | None
+    decided_by: str = Field(description="`person`, `clustering` or `quiet`")
+
+
+class ClusterInFull(Cluster):
+    """A cluster with its life and examples."""
+
+    state_since: str | None
+    archived_until: str | None
+    resolved_by: str | None = Field(description="`person` or `quiet`")
+    first_version: str | None
+    versions: list[VersionSeen]
+    similar: list[Similar] = Field(description="Possibly the same, and not merged")
+    exemplars: list[Exemplar]
+    merged_from: list[str] = Field(description="Ids that lead here")
+    history: list[Change]
     examples: list[Example]
 
 

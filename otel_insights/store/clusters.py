@@ -210,12 +210,17 @@ def known_examples(db: Database, after: tuple[str, str], limit: int = 200) -> li
 
 
 def inherit(db: Database, heirs: Mapping[tuple[str, str], str]) -> None:
-    """Pin a fingerprint that does not exist yet to the cluster of the (namespace, fingerprint) whose heir it is."""
+    """Pin fingerprints that do not exist yet, and those whose heirs they are, to the clusters of the latter."""
     db.conn.executemany(
         "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, ?, cluster_id"
         " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL"
         " AND NOT EXISTS (SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?)",
         [(heir, namespace, old, namespace, heir) for (namespace, old), heir in heirs.items()],
+    )
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, id, cluster_id"
+        " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL",
+        list(heirs),
     )
 
 

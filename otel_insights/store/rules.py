@@ -107,6 +107,11 @@ def remove(db: Database, number: int) -> None:
     """Take a rule back; what it had placed is clustered again like everything else."""
     if not db.execute("DELETE FROM rule WHERE id = ?", [number]).rowcount:
         raise WrongCorrection(f"there is no rule {number}")
+    db.execute(
+        "UPDATE fingerprint SET cluster_id = NULL WHERE EXISTS (SELECT 1 FROM pin WHERE rule_id = ?"
+        " AND pin.namespace = fingerprint.namespace AND pin.fingerprint = fingerprint.id)",
+        [number],
+    )
     db.execute("DELETE FROM pin WHERE rule_id = ?", [number])
     corrections.revise(db)
 

@@ -105,3 +105,26 @@ async def test_analysis_that_fails_is_not_called_done(service, client, monkeypat
     answer = await client.post("/api/v1/analysis")
     assert (answer.status_code, answer.json()["code"]) == (500, "ANALYSIS_FAILED")
     assert "a bug" in caplog.text
+
+
+async def test_the_id_of_a_merged_cluster_shows_the_one_that_goes_on_with_its_life(service, client):
+    from otel_insights import curation
+
+    of = resource(service__version="1.4")
+    await send(service, spans(span(1, raised(charge, 5)), span(2, raised(look_up, "o-1")), of=of))
+    await client.post("/api/v1/analysis")
+    kept, gone = (one["id"] for one in (await client.get("/api/v1/clusters")).json()["items"])
+    await service.store.write(curation.merge, kept, gone, service.now_ns())
+    await client.post("/api/v1/analysis")
+
+    (listed,) = (await client.get("/api/v1/clusters")).json()["items"]
+    assert listed["state"] == "new"
+    shown = (await client.get(f"/api/v1/clusters/{gone}")).json()
+    assert shown["id"] == listed["id"] == kept
+    assert shown["merged_from"] == [gone]
+    assert shown["first_version"] == "1.4"
+    assert [(one["change"], one["other"], one["decided_by"]) for one in shown["history"]] == [
+        ("merged", kept, "person")
+    ]
+    assert shown["exemplars"][0]["instance"] == "i-1"
+    assert shown["similar"] == []

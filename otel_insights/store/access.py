@@ -1,0 +1,35 @@
+"""Access to the store from outside of the service, which may be running: one transaction at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlite_utils import Database
+
+from otel_insights.errors import ConfigError
+from otel_insights.store.database import Store, path_of
+
+T = TypeVar("T")
+
+
+def transact(url: str, work: Callable[[Database, int], T]) -> T:
+    """Run `work` on a store that exists, with the time now, and return its result once that is committed.
+
+    What it raises is raised here, and of its changes nothing stays. Raises ConfigError where there is no such store,
+    and Refused where it cannot be written.
+    """
+    path = path_of(url)
+    if path is None or not path.exists():
+        raise ConfigError("store.url", f"expected a store that exists, as sqlite:///FILE, got {url!r}")
+    return asyncio.run(_transact(url, work))
+
+
+async def _transact(url: str, work: Callable[[Database, int], T]) -> T:
+    store = Store.open(url)
+    try:
+        return await store.write(work, time.time_ns())
+    finally:
+        await store.close()
