@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from otel_insights.cli_explain import add_commands as add_explain
+
 from otel_insights.cli_clusters import app as clusters_app
 
 # Commands import what they need inside: `--help` and completion are quick that way.
@@ -136,3 +138,6 @@ def doctor(
         if check.advice:
             typer.echo(f"      {check.advice}")
     raise typer.Exit(any(check.state == "fail" for check in checks))
+
+
+add_explain(app)

@@ -6,15 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlite_utils import Database
-
 from otel_insights import semconv
-from otel_insights.analysis.evidence import Evidence, explain_evidence
+from otel_insights.analysis.evidence import explain_evidence
 from otel_insights.analysis.explanation import Explanation, Suggestion
 from otel_insights.component import Factory, Kind, Processor, Settings
 from otel_insights.findings import finding
-from otel_insights.store import clusters, environments
+from otel_insights.store import clusters, feedback
 from otel_insights.store import suggestions as memory
+from otel_insights.store.evidence import gather
 from otel_insights.store.outbox import Finding
 from otel_insights.store.suggestions import Question, StoredSuggestion
 
@@ -31,24 +30,50 @@ class Suggestions(Processor):
 
     async def analyse(self) -> None:
         """Explain every cluster whose evidence has changed, and commit each answer as it comes."""
+        await self._let_go_of_orphans()
         for question in await self.host.store.read(memory.questions):
-            evidence = await self.host.store.read(gather, question)
-            explanation = await self.host.worker.run(explain_evidence, evidence, question.packages)
+            evidence = await self.host.store.read(gather, question.cluster_id, question.namespace)
+            rejected = await self.host.store.read(feedback.rejected, question.cluster_id)
+            explanation = await self.host.worker.run(explain_evidence, evidence, question.packages, rejected)
             stored = [_stored(question, one) for one in explanation.suggestions]
-            findings = await self._findings(question, explanation, stored)
+            findings, told = await self._findings(question, explanation, stored)
             silence = (explanation.silence.reason, explanation.silence.text) if explanation.silence else None
-            await self.host.store.write(memory.save, question, stored, silence, findings, self.host.now_ns())
+            await self.host.store.write(memory.save, question, stored, silence, findings, told, self.host.now_ns())
+
+    async def _let_go_of_orphans(self) -> None:
+        """Withdraw what was said of clusters that went into others; there it is asked again."""
+        gone = await self.host.store.read(memory.orphans)
+        findings = [
+            finding(
+                semconv.SUGGESTION_WITHDRAWN,
+                f"{one.suggestion.id} {one.told}",
+                f"Asked again of {one.survivor or 'others'}, where its cluster went: {one.suggestion.body['text']}",
+                {
+                    semconv.CLUSTER_ID: one.suggestion.cluster_id,
+                    semconv.SUBJECT_NAMESPACE: one.namespace,
+                    semconv.SUGGESTION_ID: one.suggestion.id,
+                    **({semconv.CLUSTER_SURVIVOR: one.survivor} if one.survivor else {}),
+                },
+                time_ns=self.host.now_ns(),
+                severity="INFO",
+            )
+            for one in gone
+            if one.suggestion.tier == "established"
+        ]
+        if gone:
+            await self.host.store.write(memory.withdraw, gone, findings, self.host.now_ns())
 
     async def _findings(
         self, question: Question, explanation: Explanation, stored: Sequence[StoredSuggestion]
-    ) -> list[Finding]:
-        """Report established suggestions that are new, and those that no longer hold."""
+    ) -> tuple[list[Finding], list[str]]:
+        """Report established suggestions that are new (their ids come second), and those that no longer hold."""
         before = {
             one.id: one
             for one in await self.host.store.read(memory.of_cluster, question.cluster_id)
             if one.tier == "established"
         }
         cluster = await self.host.store.read(clusters.get, question.cluster_id)
+        times = await self.host.store.read(memory.times_told, question.cluster_id)
         shown = await self.host.store.read(clusters.examples, question.cluster_id, 1)
         trace_id, span_id = (bytes.fromhex(shown[0].trace_id), bytes.fromhex(shown[0].span_id)) if shown else (b"", b"")
         common = {
@@ -57,10 +82,11 @@ class Suggestions(Processor):
             semconv.SUBJECT_NAMESPACE: question.namespace,
         }
         now = {one.id: one for one in stored if one.tier == "established"}
+        new = [one for one in now if one not in before]
         created = [
             finding(
                 semconv.SUGGESTION_CREATED,
-                f"{stored_one.id} {question.evidence}",
+                f"{stored_one.id} {times.get(stored_one.id, 0) + 1}",
                 one.text,
                 common | _attributes(stored_one.id, one),
                 time_ns=self.host.now_ns(),
@@ -68,12 +94,12 @@ class Suggestions(Processor):
                 span_id=span_id,
             )
             for stored_one, one in zip(stored, explanation.suggestions, strict=True)
-            if stored_one.id in now and stored_one.id not in before
+            if stored_one.id in new
         ]
         withdrawn = [
             finding(
                 semconv.SUGGESTION_WITHDRAWN,
-                f"{gone} {question.evidence}",
+                f"{gone} {times[gone]}",
                 f"No longer supported by the evidence: {before[gone].body['text']}",
                 common | {semconv.SUGGESTION_ID: gone},
                 time_ns=self.host.now_ns(),
@@ -83,23 +109,7 @@ class Suggestions(Processor):
             )
             for gone in before.keys() - now.keys()
         ]
-        return created + withdrawn
-
-
-def gather(db: Database, question: Question) -> list[Evidence]:
-    """Read a cluster's evidence: every environment of its namespace, what it did and how it failed."""
-    failing = memory.failures(db, question.cluster_id)
-    every_failure = memory.all_failures(db, question.namespace)
-    return [
-        Evidence(
-            known.id,
-            known.key.service,
-            known.configuration,
-            max(0.0, known.exposure - every_failure.get(known.id, 0.0)),
-            failing.get(known.id, 0.0),
-        )
-        for known in environments.in_namespace(db, question.namespace)
-    ]
+        return created + withdrawn, new
 
 
 def _stored(question: Question, one: Suggestion) -> StoredSuggestion:

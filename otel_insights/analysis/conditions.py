@@ -114,14 +114,19 @@ def joined(conditions: Iterable[Condition]) -> str:
 
 
 def claim(conditions: Iterable[Condition]) -> frozenset[tuple[str, str, str]]:
-    """Return what conditions claim, apart from where exactly a range begins or ends: that moves with the evidence.
+    """Return what conditions claim to be the cause: of versions, which package's, not which ones.
 
-    >>> claim([Condition("package.numpy", ">=", "2.0")]) == claim([Condition("package.numpy", ">=", "2.0.1")])
+    Where a range begins and ends moves with the evidence, and an only version becomes a range when another one fails.
+
+    >>> claim([Condition("package.numpy", "==", "2.0")]) == claim([Condition("package.numpy", ">=", "2.0")])
     True
-    >>> claim([Condition("package.numpy", "==", "2.0")]) == claim([Condition("package.numpy", "==", "2.1")])
+    >>> claim([Condition("package.numpy", "==", "2.0")]) == claim([Condition("package.numpy", "absent")])
     False
     """
-    return frozenset((c.key, c.op, "" if c.op in _ORDERS else c.value) for c in conditions)
+    return frozenset(
+        (c.key, "version", "") if is_versioned(c.key) and c.op not in ("absent", "present") else (c.key, c.op, c.value)
+        for c in conditions
+    )
 
 
 def _equal(key: str, have: str, value: str) -> bool:

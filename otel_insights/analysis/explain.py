@@ -49,7 +49,7 @@ def explain(
 
     `environments` are all of one service.namespace, failing and healthy; `packages` are the names in the stack trace,
     outermost first, `<app>` for the service's own code. What `rejected` names, people know to be wrong: it is not said
-    again, in whatever range; an alias of it may be. Of more than `max_environments` environments that can be
+    again, of whatever versions; an alias of it may be. Of more than `max_environments` environments that can be
     compared, as many are drawn by `seed`, failing ones first up to half; counts in the answer are of all.
     """
     compared = comparable(environments)

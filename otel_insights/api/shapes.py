@@ -59,6 +59,14 @@ class Remedy(Condition):
     healthy_environments: int = Field(examples=[9])
 
 
+class FixedBy(Shape):
+    """A value that people say has fixed it; without a key, they said that what was suggested did."""
+
+    key: str = Field(examples=["package.pandas"])
+    value: str = Field(examples=["2.2.3"])
+    reports: int
+
+
 class Suggestion(Shape):
     """A configuration that failing environments share and healthy ones do not."""
 
@@ -77,6 +85,7 @@ class Suggestion(Shape):
     p_value: float
     text: str
     remedy: Remedy | None
+    fixed_by: list[FixedBy]
 
 
 class Silence(Shape):

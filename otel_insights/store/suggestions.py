@@ -1,25 +1,29 @@
-"""Explanations of clusters: the evidence that they need, and what was concluded from it."""
+"""Explanations of clusters: which are to be asked for, and what was concluded."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlite_utils import Database
 
-from otel_insights.store import outbox
+from otel_insights.analysis.conditions import claim
+from otel_insights.store import feedback, outbox
 from otel_insights.store.outbox import Finding
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A cluster whose evidence has changed since it was explained."""
+    """A cluster whose evidence has changed since it was explained, and the last word that people had said by then."""
 
     cluster_id: str
     namespace: str
     packages: tuple[str, ...]
     evidence: str
+    feedback: int = 0
 
 
 def questions(db: Database) -> list[Question]:
@@ -28,15 +32,10 @@ def questions(db: Database) -> list[Question]:
     Evidence changes when an environment joins or changes its configuration, when one begins to fail, and when the work
     done has doubled: more of the same is no news.
     """
-    fleets = {
-        row[0]: f"{row[1]}.{row[2]}.{int(row[3] or 0).bit_length()}"
-        for row in db.execute(
-            "SELECT namespace, count(*), count(DISTINCT configuration_hash), sum(exposure) FROM environment"
-            " GROUP BY namespace"
-        )
-    }
+    fleets = _fleets(db)
+    said = feedback.last(db)
     rows = db.execute(
-        "SELECT cluster.id, cluster.namespace, evidence, count(DISTINCT environment_id),"
+        "SELECT cluster.id, cluster.namespace, evidence, count(DISTINCT environment_id), sum(DISTINCT environment_id),"
         " (SELECT packages FROM fingerprint top WHERE top.cluster_id = cluster.id"
         "  ORDER BY occurrences DESC, id LIMIT 1)"
         " FROM cluster JOIN fingerprint ON fingerprint.cluster_id = cluster.id"
@@ -44,31 +43,24 @@ def questions(db: Database) -> list[Question]:
         " AND failure.weight > 0 GROUP BY cluster.id ORDER BY cluster.id"
     )
     asked = [
-        (Question(row[0], row[1], tuple(json.loads(row[4])), f"{row[3]}/{fleets.get(row[1], '')}"), row[2])
+        (
+            Question(row[0], row[1], tuple(json.loads(row[5])), f"{row[3]}.{row[4]}/{fleets.get(row[1], '')}", said),
+            row[2],
+        )
         for row in rows
     ]
     return [question for question, explained in asked if question.evidence != explained]
 
 
-def failures(db: Database, cluster_id: str) -> dict[int, float]:
-    """Sum up a cluster's occurrences for each environment."""
-    return dict(
-        db.execute(
-            "SELECT environment_id, sum(weight) FROM failure JOIN fingerprint"
-            " ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
-            " WHERE cluster_id = ? GROUP BY environment_id HAVING sum(weight) > 0",
-            [cluster_id],
-        ).fetchall()
-    )
-
-
-def all_failures(db: Database, namespace: str) -> dict[int, float]:
-    """Sum up all occurrences for each environment of a namespace."""
-    return dict(
-        db.execute(
-            "SELECT environment_id, sum(weight) FROM failure WHERE namespace = ? GROUP BY environment_id", [namespace]
-        ).fetchall()
-    )
+def _fleets(db: Database) -> dict[str, str]:
+    """Sum up each namespace's environments: how many, how much work to a power of two, a hash of what they are."""
+    hashes: dict[str, hashlib.blake2b] = {}
+    for namespace, configuration in db.execute(
+        "SELECT namespace, configuration_hash FROM environment ORDER BY namespace, id"
+    ):
+        hashes.setdefault(namespace, hashlib.blake2b(digest_size=4)).update(configuration.encode() + b",")
+    work = db.execute("SELECT namespace, count(*), sum(exposure) FROM environment GROUP BY namespace")
+    return {row[0]: f"{row[1]}.{hashes[row[0]].hexdigest()}.{int(row[2] or 0).bit_length()}" for row in work}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +75,72 @@ class StoredSuggestion:
 
 
 def of_cluster(db: Database, cluster_id: str) -> list[StoredSuggestion]:
-    """Read the suggestions that hold, best first."""
+    """Read the suggestions that hold, best first, each with what is said to have fixed it (`fixed_by`)."""
     rows = db.execute(
         "SELECT id, cluster_id, rank, tier, body FROM suggestion WHERE cluster_id = ? AND withdrawn_ns IS NULL"
         " ORDER BY rank, id",
         [cluster_id],
+    ).fetchall()
+    fixes = feedback.fixes(db, cluster_id) if rows else []
+    return [_with_fixes(row, fixes) for row in rows]
+
+
+def get(db: Database, suggestion_id: str) -> tuple[StoredSuggestion, bool] | None:
+    """Find a suggestion by its id, and tell whether it holds; None where there never was one."""
+    row = db.execute(
+        "SELECT id, cluster_id, rank, tier, body, withdrawn_ns IS NULL FROM suggestion WHERE id = ?", [suggestion_id]
+    ).fetchone()
+    return (_with_fixes(row, feedback.fixes(db, row[1])), bool(row[5])) if row else None
+
+
+def established(db: Database) -> list[StoredSuggestion]:
+    """Read every established suggestion that holds, clusters in order of their ids."""
+    ids = db.execute(
+        "SELECT DISTINCT cluster_id FROM suggestion WHERE tier = 'established' AND withdrawn_ns IS NULL"
+        " ORDER BY cluster_id"
+    ).fetchall()
+    return [one for row in ids for one in of_cluster(db, row[0]) if one.tier == "established"]
+
+
+def _with_fixes(row: Sequence[Any], fixes: Sequence[feedback.Fix]) -> StoredSuggestion:
+    body = json.loads(row[4])
+    what = claim(feedback.conditions_of(body["conditions"]))
+    said = [{"key": f.key, "value": f.value, "reports": f.reports} for f in fixes if claim(f.conditions) == what]
+    return StoredSuggestion(row[0], row[1], row[2], row[3], {**body, "fixed_by": said})
+
+
+def times_told(db: Database, cluster_id: str) -> dict[str, int]:
+    """Tell how often each suggestion of a cluster came to be established, withdrawn ones as well."""
+    return dict(db.execute("SELECT id, told FROM suggestion WHERE cluster_id = ?", [cluster_id]).fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A suggestion that holds of a cluster that nothing is left in; `survivor` is where that one went, or empty."""
+
+    suggestion: StoredSuggestion
+    namespace: str
+    survivor: str
+    told: int
+
+
+def orphans(db: Database) -> list[Orphan]:
+    """Find the suggestions of clusters that were merged, or have lost all that they held."""
+    rows = db.execute(
+        "SELECT suggestion.id, cluster_id, rank, tier, body, namespace, coalesce(merged_into, ''), told"
+        " FROM suggestion JOIN cluster ON cluster.id = cluster_id WHERE withdrawn_ns IS NULL AND NOT EXISTS"
+        " (SELECT 1 FROM fingerprint WHERE fingerprint.cluster_id = cluster.id AND occurrences > 0)"
     )
-    return [StoredSuggestion(row[0], row[1], row[2], row[3], json.loads(row[4])) for row in rows]
+    return [Orphan(_with_fixes(row, ()), *row[5:]) for row in rows]
+
+
+def withdraw(db: Database, gone: Sequence[Orphan], findings: Iterable[Finding], time_ns: int) -> None:
+    """Withdraw orphans, with the findings that report it, and ask again where their clusters went."""
+    for one in gone:
+        db.execute("UPDATE suggestion SET withdrawn_ns = ? WHERE id = ?", [time_ns, one.suggestion.id])
+        db.execute("DELETE FROM silence WHERE cluster_id = ?", [one.suggestion.cluster_id])
+        db.execute("UPDATE cluster SET evidence = '' WHERE id IN (?, ?)", [one.suggestion.cluster_id, one.survivor])
+    outbox.put(db, findings)
 
 
 def silence_of(db: Database, cluster_id: str) -> tuple[str, str] | None:
@@ -104,9 +155,16 @@ def save(
     suggestions: Sequence[StoredSuggestion],
     silence: tuple[str, str] | None,
     findings: Iterable[Finding],
+    told: Sequence[str],
     time_ns: int,
 ) -> None:
-    """Swap in a cluster's explanation, with the findings that report it; what no longer holds is withdrawn."""
+    """Swap in a cluster's explanation, with the findings that report it; what no longer holds is withdrawn.
+
+    `told` are those that are established from now on. When people have said something since the question was asked,
+    nothing is saved: it is asked again.
+    """
+    if feedback.last(db) != question.feedback:
+        return
     db.execute("UPDATE cluster SET evidence = ? WHERE id = ?", [question.evidence, question.cluster_id])
     db.execute(
         "UPDATE suggestion SET withdrawn_ns = ? WHERE cluster_id = ? AND withdrawn_ns IS NULL"
@@ -119,6 +177,7 @@ def save(
         " withdrawn_ns = NULL",
         [(one.id, one.cluster_id, one.rank, one.tier, json.dumps(one.body), time_ns) for one in suggestions],
     )
+    db.execute("UPDATE suggestion SET told = told + 1 WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(told)])
     db.execute("DELETE FROM silence WHERE cluster_id = ?", [question.cluster_id])
     if silence:
         db.execute("INSERT INTO silence VALUES (?, ?, ?)", [question.cluster_id, *silence])

@@ -1,0 +1,70 @@
+"""The evidence on a cluster: every environment of its namespace, what it did and how it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from otel_insights.analysis.evidence import Evidence
+from otel_insights.store import environments
+
+
+def gather(db: Database, cluster_id: str, namespace: str) -> list[Evidence]:
+    """Read a cluster's evidence, environments in order of their numbers."""
+    failing = _failures(db, cluster_id)
+    every_failure = _all_failures(db, namespace)
+    return [
+        Evidence(
+            known.id,
+            known.key.service,
+            known.configuration,
+            max(0.0, known.exposure - every_failure.get(known.id, 0.0)),
+            failing.get(known.id, 0.0),
+        )
+        for known in environments.in_namespace(db, namespace)
+    ]
+
+
+def _failures(db: Database, cluster_id: str) -> dict[int, float]:
+    """Sum up a cluster's occurrences for each environment."""
+    return dict(
+        db.execute(
+            "SELECT environment_id, sum(weight) FROM failure JOIN fingerprint"
+            " ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
+            " WHERE cluster_id = ? GROUP BY environment_id HAVING sum(weight) > 0",
+            [cluster_id],
+        ).fetchall()
+    )
+
+
+def _all_failures(db: Database, namespace: str) -> dict[int, float]:
+    """Sum up all occurrences for each environment of a namespace."""
+    return dict(
+        db.execute(
+            "SELECT environment_id, sum(weight) FROM failure WHERE namespace = ? GROUP BY environment_id", [namespace]
+        ).fetchall()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """A raise to look at, and where it happened."""
+
+    trace_id: str
+    span_id: str
+    time_ns: int
+    environment: str
+    """`service instance`."""
+
+
+def exemplars(db: Database, cluster_id: str, limit: int) -> list[Raised]:
+    """Give raises that have a trace, of different environments, each its latest; the latest first."""
+    rows = db.execute(
+        "SELECT lower(hex(trace_id)), lower(hex(span_id)), max(time_ns), service, instance FROM occurrence"
+        " JOIN fingerprint ON fingerprint.namespace = occurrence.namespace AND fingerprint.id = occurrence.fingerprint"
+        " JOIN environment ON environment.id = environment_id"
+        " WHERE cluster_id = ? AND length(trace_id) > 0 GROUP BY environment_id ORDER BY max(time_ns) DESC LIMIT ?",
+        [cluster_id, limit],
+    )
+    return [Raised(row[0], row[1], row[2], f"{row[3]} {row[4]}".strip()) for row in rows]
