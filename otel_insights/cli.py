@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from otel_insights.cli_explain import add_commands as add_explain
-
 from otel_insights.cli_clusters import app as clusters_app
+from otel_insights.cli_explain import add_commands as add_explain
 
 # Commands import what they need inside: `--help` and completion are quick that way.
 
