@@ -132,7 +132,7 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
     items: list[Extent] = []
     size = len(needle)
     headers_end = end - 3
-    while at < end:
+    while (at := _step_over(data, at, end, hit)) < end:
         start = at
         # First an item whose length takes two bytes, then one: nearly all, and many times faster than the general case.
         if at < headers_end and data[at] == 0x12 and data[at + 2] < 128 <= data[at + 1]:  # noqa: PLR2004
@@ -156,6 +156,17 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
     if at > end:
         raise _overlong(start, at - end)
     return scope, items
+
+
+def _step_over(data: bytes, at: int, end: int, hit: int) -> int:
+    """Step over the items that end before the match, as long as their lengths take two bytes, as nearly all do."""
+    headers_end, limit = end - 3, min(hit, end)
+    while at < headers_end and data[at] == 0x12 and (low := data[at + 1]) >= 128 > (high := data[at + 2]):  # noqa: PLR2004
+        after = at + low + (high << 7) - 125
+        if after > limit:
+            break
+        at = after
+    return at
 
 
 def _find(data: bytes, needle: bytes, at: int) -> int:
