@@ -32,20 +32,21 @@ def settle(db: Database, namespace: str, grouping: Grouping, revision: int, now_
     return True
 
 
-def look(db: Database, now_ns: int, quiet_ns: int) -> list[str]:
-    """Bring the lives of all clusters up to date; returns the ids of those that changed."""
-    changed: list[str] = []
-    for subject in lives.subjects(db, now_ns, quiet_ns):
-        before, after = subject.life, step(subject.life, subject.seen, now_ns, quiet_ns)
-        if lives.get(db, subject.id) != after.life:
-            lives.put(db, subject.id, after.life)
-        if after.life.state != before.state:
-            changed.append(subject.id)
-            lives.note(db, Change(now_ns, subject.id, after.life.state, "", after.life.resolved_by or CLUSTERING))
-            outbox.put(db, _told(db, subject, after, now_ns))
+def look(db: Database, now_ns: int, quiet_ns: int, after: str = "") -> str | None:
+    """Bring the lives of clusters up to date, some at a time: returns what to give as `after` next, None at the end."""
+    subjects = lives.subjects(db, now_ns, quiet_ns, after)
+    for subject in subjects:
+        before, taken = subject.life, step(subject.life, subject.seen, now_ns, quiet_ns)
+        if lives.get(db, subject.id) != taken.life:
+            lives.put(db, subject.id, taken.life)
+        if taken.life.state != before.state:
+            lives.note(db, Change(now_ns, subject.id, taken.life.state, "", taken.life.resolved_by or CLUSTERING))
+            outbox.put(db, _told(db, subject, taken, now_ns))
+    if len(subjects) == lives.MOST_AT_ONCE:
+        return subjects[-1].id
     sightings.forget_oldest(db)
     lives.looked(db)
-    return changed
+    return None
 
 
 def _told(db: Database, subject: Subject, after: Step, now_ns: int) -> Iterator[Finding]:

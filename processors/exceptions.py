@@ -161,7 +161,10 @@ class Exceptions(Processor):
             except BaseException:
                 self._unseen.add(namespace)
                 raise
-        await self.host.store.write(lives.look, self.host.now_ns(), int(self.settings.resolve_after * 1e9))
+        now, quiet = self.host.now_ns(), int(self.settings.resolve_after * 1e9)
+        after: str | None = ""
+        while after is not None:
+            after = await self.host.store.write(lives.look, now, quiet, after)
         past = self.host.now_ns() - int(self.settings.retention * 1e9)
         while await self.host.store.write(hours.forget_before, past, self.host.now_ns()) == occurrences.MOST_FORGOTTEN:
             pass
@@ -175,8 +178,8 @@ class Exceptions(Processor):
         self._unseen.update(await self.host.store.read(memory.namespaces))
         library = await self.host.store.read(rules.library_modules)
         if library != self._library:
-            self._tell_apart(library)
             await self._follow(library)
+            self._tell_apart(library)
         self._newcomers.clear()
         self._revision = revision
 

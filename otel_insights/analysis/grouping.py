@@ -88,7 +88,7 @@ def group(
             one.fingerprint: (named.ids[one.fingerprint], 1.0 if one.pinned_to else round(float(probability), 4))
             for one, probability in zip(signatures, found.probabilities, strict=True)
         },
-        tuple(_describe(signatures, named.ids, id_) for id_ in sorted(named.created)),
+        tuple(_described(signatures, named.ids, named.created)),
         named.merged,
         named.split,
         similar(
@@ -182,7 +182,12 @@ def _hash(namespace: str, founder: str, attempt: int) -> str:
     return hashlib.blake2b(f"{namespace}\0{founder}\0{attempt}".encode(), digest_size=6).hexdigest()
 
 
-def _describe(signatures: Sequence[Signature], ids: Mapping[str, str], id_: str) -> NewCluster:
-    members = [one for one in signatures if ids[one.fingerprint] == id_]
-    top = max(members, key=lambda one: (one.occurrences, one.fingerprint))
-    return NewCluster(id_, top.fingerprint, top.title, top.exception_type)
+def _described(signatures: Sequence[Signature], ids: Mapping[str, str], created: Collection[str]) -> list[NewCluster]:
+    wanted = set(created)
+    most_frequent: dict[str, Signature] = {}
+    for one in sorted(signatures, key=lambda one: (one.occurrences, one.fingerprint)):
+        if (id_ := ids[one.fingerprint]) in wanted:
+            most_frequent[id_] = one
+    return [
+        NewCluster(id_, top.fingerprint, top.title, top.exception_type) for id_, top in sorted(most_frequent.items())
+    ]

@@ -35,14 +35,14 @@ def nearest(text: str, known: Iterable[tuple[str, str]], least: float = SAME_SIM
 @lru_cache(maxsize=1024)
 def frequencies(text: str) -> Mapping[str, float]:
     """Weigh a text's n-grams by the logarithm of their number, to unit length: a row before its reduction by SVD."""
-    counts: Counter[str] = Counter()
+    grams: list[str] = []
     for word in f"^ {text[:_LONGEST]}".lower().split():
         padded = f" {word} "
         for n in _NGRAMS:
-            counts.update(padded[at : at + n] for at in range(max(1, len(padded) - n + 1)))
+            grams += [padded[at : at + n] for at in range(max(1, len(padded) - n + 1))]
             if len(padded) <= n:
                 break  # a word is counted whole once
-    weights = {gram: 1 + math.log(count) for gram, count in counts.items()}
+    weights = {gram: 1 + math.log(count) for gram, count in Counter(grams).items()}
     length = math.sqrt(sum(weight * weight for weight in weights.values()))
     return {gram: weight / length for gram, weight in weights.items()}
 

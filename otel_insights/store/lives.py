@@ -39,9 +39,16 @@ def put(db: Database, cluster_id: str, life: Life) -> None:
     )
 
 
-def subjects(db: Database, now_ns: int, quiet_ns: int) -> list[Subject]:
-    """Find the clusters whose life may have changed: seen since the last look, silent for long, or due."""
-    return [_subject(db, row) for row in db.execute(_DUE, {"now": now_ns, "quiet": quiet_ns, "recent": RECENT_NS})]
+MOST_AT_ONCE = 500
+
+
+def subjects(db: Database, now_ns: int, quiet_ns: int, after: str = "") -> list[Subject]:
+    """Find the clusters whose life may have changed: seen since the last look, silent for long, or due.
+
+    In order of their ids behind `after`, `MOST_AT_ONCE` of them.
+    """
+    asked = {"now": now_ns, "quiet": quiet_ns, "recent": RECENT_NS, "after": after, "most": MOST_AT_ONCE}
+    return [_subject(db, row) for row in db.execute(_DUE, asked).fetchall()]
 
 
 _DUE = """
@@ -56,10 +63,10 @@ _DUE = """
             < :now - :quiet
     )
     SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, created_ns, state, since_ns, until_ns,
-           resolved_by, min(first_seen_ns), max(last_seen_ns), max(heard_ns)
+           resolved_by, min(first_seen_ns), min(max(last_seen_ns), max(heard_ns)), max(heard_ns)
     FROM due JOIN cluster ON cluster.id = due.id JOIN fingerprint ON fingerprint.cluster_id = cluster.id
     LEFT JOIN cluster_life ON cluster_life.cluster_id = cluster.id
-    WHERE occurrences > 0 GROUP BY cluster.id ORDER BY cluster.id
+    WHERE occurrences > 0 AND due.id > :after GROUP BY cluster.id ORDER BY cluster.id LIMIT :most
 """
 
 

@@ -116,6 +116,26 @@ async def test_telemetry_that_comes_again_after_a_cluster_was_resolved_brings_no
     assert await state(host) == "resolved"
 
 
+async def test_a_sender_whose_clock_is_ahead_brings_nothing_back_by_what_was_there_before(exceptions, host):
+    await passing([exceptions], spans(failure(1, host.now + 900 * DAY)), Sink())
+    await exceptions.analyse()
+    (cluster,) = await all_clusters(host.store)
+    host.now += DAY
+    await host.store.write(corrections.resolve, cluster.id, host.now)
+    await exceptions.analyse()
+    assert await state(host) == "resolved"
+
+
+async def test_lives_are_looked_at_some_at_a_time(exceptions, host, monkeypatch):
+    monkeypatch.setattr(lives, "MOST_AT_ONCE", 2)
+    for number in range(5):
+        of = resource(namespace=f"n{number}")
+        await passing([exceptions], spans(failure(number + 1, host.now), of=of), Sink())
+    await exceptions.analyse()
+    found = [await host.store.read(lives.get, one.id) for one in await all_clusters(host.store)]
+    assert [one.state for one in found] == ["new"] * 5
+
+
 async def test_silence_resolves_and_tells(host):
     made = build(FACTORY, resolve_after="2d")
     await made.start(host)
