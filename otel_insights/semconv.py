@@ -108,7 +108,7 @@ EMITTED: Final = (
     Name(CLUSTER_REGRESSED, "event", "", "A cluster was seen again after it had been resolved"),
     Name(CLUSTER_RESOLVED, "event", "", "A person resolved a cluster, or it was not seen for long"),
     Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
-    Name(SUGGESTION_WITHDRAWN, "event", "", "New evidence no longer supports a suggestion"),
+    Name(SUGGESTION_WITHDRAWN, "event", "", "A suggestion no longer holds, by new evidence, feedback or a merge"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
     Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
     Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),

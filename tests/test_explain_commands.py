@@ -1,19 +1,24 @@
 """`explain`, `check`, `feedback suggestion`: what a person reads, what CI gets, and what a service makes of it."""
 
 import asyncio
+import io
 import json
 from pathlib import Path
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import FakeHost, Sink, build, charge, log, logs, package, passing, raised, resource, span, spans
+from rich.console import Console
 from typer.testing import CliRunner
 
 from otel_insights import semconv
 from otel_insights.cli import app
+from otel_insights.explained import show
+from otel_insights.explained_text import print_shown
 from otel_insights.processors import environments, exceptions, suggestions
 from otel_insights.report import all_clusters
 from otel_insights.store import Store, feedback, outbox
+from otel_insights.store.reading import reading
 
 
 async def cli(*arguments: str | Path) -> tuple[int, str, str]:
@@ -234,3 +239,43 @@ async def test_feedback_of_another_form_is_refused(running):
     ):
         assert (await cli("feedback", "suggestion", *wrong, "--store", running.url))[0] == 2
     assert await running.host.store.read(feedback.last) == 0
+
+
+async def test_a_terminal_gets_a_ruled_table_in_colours(running):
+    cluster = await explained(running)
+    written = io.StringIO()
+    with reading(running.url) as db:
+        print_shown(show(db, cluster), Console(file=written, force_terminal=True, width=100, color_system="standard"))
+    assert "───" in written.getvalue()
+    assert "\x1b[32m20 of the 20 failing environments" in written.getvalue()
+
+
+async def test_check_shows_what_only_an_alias_meets_and_lets_it_pass(running, tmp_path):
+    for number in range(40):
+        bad = number % 2 == 0
+        await running.environment(number, bad, numpy="2.0" if bad else "1.26", scipy="1.13" if bad else "1.10")
+    cluster = await running.analyse()
+    (first, *_) = json.loads((await cli("explain", cluster, "--store", running.url, "--json"))[1])["suggestions"]
+    said, other = first["conditions"][0], first["aliases"][0][0]
+    lock = tmp_path / "requirements.txt"
+    lock.write_text(f"{other['key'].removeprefix('package.')}=={other['value']}\n")
+    code, out, _ = await cli("check", "--lock", lock, "--store", running.url)
+    assert code == 0
+    assert out.startswith("may fail: ")
+    assert "selected the same environments, and is met" in out
+    lock.write_text(f"{said['key'].removeprefix('package.')}=={said['value']}\n")
+    assert (await cli("check", "--lock", lock, "--store", running.url))[0] == 1
+
+
+async def test_an_alias_of_what_was_called_wrong_takes_its_place(running):
+    for number in range(40):
+        bad = number % 2 == 0
+        await running.environment(number, bad, numpy="2.0" if bad else "1.26", scipy="1.13" if bad else "1.10")
+    cluster = await running.analyse()
+    first = await suggestion_of(running, cluster)
+    await cli("feedback", "suggestion", first["id"], "wrong", "--store", running.url)
+    await running.analyse()
+    second = await suggestion_of(running, cluster)
+    assert second["tier"] == "established"
+    assert second["conditions"] == first["aliases"][0]
+    assert await running.told(semconv.SUGGESTION_CREATED) == 2

@@ -53,14 +53,17 @@ def questions(db: Database) -> list[Question]:
 
 
 def _fleets(db: Database) -> dict[str, str]:
-    """Sum up each namespace's environments: how many, how much work to a power of two, a hash of what they are."""
-    hashes: dict[str, hashlib.blake2b] = {}
-    for namespace, configuration in db.execute(
-        "SELECT namespace, configuration_hash FROM environment ORDER BY namespace, id"
-    ):
-        hashes.setdefault(namespace, hashlib.blake2b(digest_size=4)).update(configuration.encode() + b",")
-    work = db.execute("SELECT namespace, count(*), sum(exposure) FROM environment GROUP BY namespace")
-    return {row[0]: f"{row[1]}.{hashes[row[0]].hexdigest()}.{int(row[2] or 0).bit_length()}" for row in work}
+    """Sum up each namespace's environments: how many, what they are, how much work to a power of two."""
+    rows = db.execute(
+        "SELECT namespace, count(*), group_concat(configuration_hash, ''), sum(exposure)"
+        " FROM (SELECT namespace, configuration_hash, exposure FROM environment ORDER BY namespace, id)"
+        " GROUP BY namespace"
+    )
+    return {row[0]: f"{row[1]}.{_hash(row[2])}.{int(row[3] or 0).bit_length()}" for row in rows}
+
+
+def _hash(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
