@@ -15,6 +15,8 @@ from otel_insights.store.lives import Change, Subject
 from otel_insights.store.outbox import Finding
 
 CLUSTERING = "clustering"
+ANALYSIS = "analysis"
+"""What a state follows from, unless a person or silence decides."""
 
 
 def settle(db: Database, namespace: str, grouping: Grouping, revision: int, now_ns: int) -> bool:
@@ -40,13 +42,17 @@ def look(db: Database, now_ns: int, quiet_ns: int, after: str = "") -> str | Non
         if lives.get(db, subject.id) != taken.life:
             lives.put(db, subject.id, taken.life)
         if taken.life.state != before.state:
-            lives.note(db, Change(now_ns, subject.id, taken.life.state, "", taken.life.resolved_by or CLUSTERING))
+            lives.note(db, Change(now_ns, subject.id, taken.life.state, "", _by(taken.life)))
             outbox.put(db, _told(db, subject, taken, now_ns))
     if len(subjects) == lives.MOST_AT_ONCE:
         return subjects[-1].id
     sightings.forget_oldest(db)
     lives.looked(db)
     return None
+
+
+def _by(life: Life) -> str:
+    return life.resolved_by if life.state == "resolved" else ANALYSIS
 
 
 def _told(db: Database, subject: Subject, after: Step, now_ns: int) -> Iterator[Finding]:

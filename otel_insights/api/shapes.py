@@ -160,7 +160,7 @@ class Change(Shape):
     cluster_id: str
     change: str = Field(description="`merged` (into `other`), `split` (off as `other`), `renamed`, or a new state")
     other: str | None
-    decided_by: str = Field(description="`person`, `clustering` or `quiet`")
+    decided_by: str = Field(description="`person`, `clustering`, `analysis` (of how often it is seen) or `quiet`")
 
 
 class ClusterInFull(Cluster):
