@@ -56,15 +56,15 @@ EXTREMES = (
     Case(Signal.TRACES, 512, 0.1, _OWN),
     Case(Signal.TRACES, 8192, 0.1, _OWN),
 )
-LOGS = tuple(Case(Signal.LOGS, size, share) for size in (512, 8192) for share in (0.0, 0.01, 0.1))
-METRICS = tuple(Case(Signal.METRICS, size, 0.0) for size in (512, 8192))
+LOGS = tuple(Case(Signal.LOGS, size, share, items=240_000) for size in (512, 8192) for share in (0.0, 0.01, 0.1))
+METRICS = tuple(Case(Signal.METRICS, size, 0.0, items=800_000) for size in (512, 8192))
 GZIP = (
     Case(Signal.TRACES, 512, 0.0, goal=0.3, items=60_000),
     Case(Signal.TRACES, 8192, 0.0, goal=0.3, items=60_000),
     Case(Signal.TRACES, 512, 0.01, goal=0.3, items=60_000),
     Case(Signal.TRACES, 512, 0.1, items=60_000),
-    Case(Signal.LOGS, 8192, 0.0, items=120_000),
-    Case(Signal.METRICS, 8192, 0.0, items=120_000),
+    Case(Signal.LOGS, 8192, 0.0, items=240_000),
+    Case(Signal.METRICS, 8192, 0.0, items=400_000),
 )
 
 

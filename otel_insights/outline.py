@@ -15,7 +15,8 @@ from otel_insights.errors import BadData, TooLarge
 
 MOST_PARTS: Final = 100_000
 """Resources, scopes and (of metrics) metrics in one request; honest ones have thousands of times fewer."""
-_SMALL: Final = 64 * 1024
+_SMALL: Final = 2 * MOST_PARTS
+"""Bytes that cannot hold more parts than that: each takes a tag and a length at least."""
 _DELIMITED: Final = 2
 _DATA_KINDS: Final = {"gauge": 5, "sum": 7, "histogram": 9, "exponential_histogram": 10, "summary": 11}
 """The members of `Metric.data`; each holds its points in field 1."""
