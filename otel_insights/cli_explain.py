@@ -67,12 +67,15 @@ def check(
     from otel_insights.errors import ConfigError  # noqa: PLC0415
     from otel_insights.known_failures import describe, known_failures  # noqa: PLC0415
     from otel_insights.lockfiles import UnreadableLockError, read_packages  # noqa: PLC0415
+    from otel_insights.store.environments import is_service  # noqa: PLC0415
     from otel_insights.store.reading import reading  # noqa: PLC0415
 
     try:
         packages = read_packages(lock)
         with reading(store or _default_store()) as db:
             found = known_failures(db, packages, service)
+            if service and not is_service(db, service):
+                typer.echo(f"warning: nothing was ever heard of a service {service!r}", err=True)
     except (ConfigError, UnreadableLockError) as error:
         _refuse(str(error))
     met = [one for one in found if not one.open]

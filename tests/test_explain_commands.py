@@ -173,7 +173,16 @@ async def test_check_keeps_to_the_clusters_of_a_service(running, tmp_path):
     (tmp_path / "requirements.txt").write_text("numpy==2.0\n")
     arguments = ("check", "--lock", tmp_path / "requirements.txt", "--store", running.url, "--service")
     assert (await cli(*arguments, "shop"))[0] == 1
-    assert (await cli(*arguments, "another"))[0] == 0
+    code, _, err = await cli(*arguments, "another")
+    assert code == 0
+    assert "nothing was ever heard of a service 'another'" in err
+
+
+async def test_check_judges_the_environment_that_runs_it(running):
+    await explained(running)
+    code, out, _ = await cli("check", "--lock", "environment", "--store", running.url)
+    assert code == 0, "it has another numpy than 2.0"
+    assert out.endswith("packages: no known failing conditions met\n")
 
 
 async def test_check_refuses_what_it_cannot_read(running, tmp_path):

@@ -116,6 +116,11 @@ def in_namespace(db: Database, namespace: str) -> list[KnownEnvironment]:
     return [KnownEnvironment(row[0], EnvironmentKey(namespace, row[1], row[2]), *row[3:]) for row in rows]
 
 
+def is_service(db: Database, service: str) -> bool:
+    """Tell whether anything was ever heard of a service."""
+    return db.execute("SELECT 1 FROM environment WHERE service = ? LIMIT 1", [service]).fetchone() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Census:
     """How many environments there are, and what they told: what `doctor` asks."""
