@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.load import cpu_per_item
 from benchmarks.relay import TRACES, measure
 from benchmarks.servers import Next, Server, free_port, otel_insights, sink, started
 from benchmarks.tables import Ratio, show
@@ -42,6 +43,7 @@ def peers() -> None:
             except NotHereError as error:
                 notes.append(f"{name}: left out, {error}")
         there = [name for name in others if name in servers]
+        notes += [_delivery(at, servers[name]) for name in there]
         for case in _CASES if there else ():
             cost = measure(servers, case.load(), _ROUNDS, settling=there)
             for name in there:
@@ -50,6 +52,15 @@ def peers() -> None:
                 print(" ", *rows[-1], file=sys.stderr, flush=True)
     head = ("request", "exceptions", "peer", "no processors", "default pipeline")
     show("Relay, beside peers", head, rows, *notes, f"The goal beside rotel is {_GOAL} or less, without processors.")
+
+
+def _delivery(at: Next, server: Server) -> str:
+    """Tell how much of what a peer has accepted arrives: a relay that drops is cheap."""
+    load = TRACES[0].load()
+    before = at.received()
+    cpu_per_item(server, load, settle=True)
+    share = (at.received() - before) / (load.requests * len(load.request.data))
+    return f"{server.name}: of the bytes that it accepts, {share:.1%} arrive."
 
 
 @contextmanager
