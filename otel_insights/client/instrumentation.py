@@ -1,0 +1,225 @@
+"""instrument() and its way back: what is installed in a process, and everything that reports through it."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from otel_insights.client.guard import guarded, once
+from otel_insights.client.hooks import Hook, standard
+from otel_insights.client.late_hooks import ASYNCIO, MULTIPROCESSING, Waiting, asyncio_hook, multiprocessing_hook
+from otel_insights.client.settings import Settings, opted_out, settings
+
+if TYPE_CHECKING:
+    from otel_insights.client.pipeline import Pipeline
+    from otel_insights.client.spans import Witness
+
+MECHANISM, HANDLED = "otel_insights.exception.mechanism", "otel_insights.exception.handled"
+_RESERVED = frozenset({"hwid", "event_name", "app_version", "client_type"})
+_NO_ERRORS = (KeyboardInterrupt, SystemExit, GeneratorExit)
+
+
+@dataclass(slots=True)
+class Installed:
+    """What instrument() put into this process."""
+
+    settings: Settings
+    pipeline: Pipeline
+    hooks: list[Hook] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    witness: Witness | None = None
+    waited: bool = False
+    """Whether the time that a dying process gives us is spent."""
+
+
+_installed: Installed | None = None
+_lock = threading.RLock()
+_forks_watched = False
+
+
+@guarded
+def instrument(
+    service_name: str | None = None,
+    service_version: str | None = None,
+    *,
+    resource_attributes: Mapping[str, str] | None = None,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    stacktrace: str | None = None,
+    environment_variables: Iterable[str] | None = None,
+    packages: bool = True,
+    hash_salt: str | None = None,
+    flush_timeout: float = 2.0,
+) -> None:
+    """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
+
+    Arguments win over OTEL_* and OTEL_INSIGHTS_* variables; OTEL_SDK_DISABLED, DO_NOT_TRACK and
+    OTEL_INSIGHTS_ENABLED=false are obeyed whatever the arguments. Never raises. docs/instrument.md has each argument.
+    """
+    global _installed  # noqa: PLW0603 - a process has one
+    with _lock:
+        if _installed is not None or opted_out():
+            return
+        chosen = settings(
+            service_name,
+            service_version,
+            resource_attributes=resource_attributes,
+            endpoint=endpoint,
+            headers=headers,
+            stacktrace=stacktrace,
+            environment_variables=environment_variables,
+            packages=packages,
+            hash_salt=hash_salt,
+            flush_timeout=flush_timeout,
+        )
+        # the SDK is loaded by who uses it, not by who opted out
+        from otel_insights.client.pipeline import build  # noqa: PLC0415
+        from otel_insights.client.spans import watch  # noqa: PLC0415
+
+        _installed = Installed(chosen, build(chosen), standard(capture, die), witness=watch())
+        for hook in _installed.hooks:
+            hook.install()
+        _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
+        _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
+        atexit.register(shutdown)
+        _watch_forks()
+
+
+@guarded
+def uninstrument() -> None:
+    """Put every hook back and send what waits. Nothing if instrument() was not called."""
+    global _installed
+    with _lock:
+        installed, _installed = _installed, None
+    if installed is None:
+        return
+    for waiting in installed.waiting:
+        if waiting in sys.meta_path:
+            sys.meta_path.remove(waiting)
+    for hook in reversed(installed.hooks):
+        hook.restore()
+    if installed.witness is not None:
+        installed.witness.active = False
+    atexit.unregister(shutdown)
+    installed.pipeline.courier.close(installed.settings.flush_timeout)
+
+
+@guarded
+def capture(
+    exception: BaseException,
+    mechanism: str,
+    *,
+    fatal: bool = False,
+    handled: bool = False,
+    event_name: str = "exception",
+    attributes: Mapping[str, object] | None = None,
+) -> None:
+    """Report an exception, unless it was reported or is no error."""
+    if _installed is None or isinstance(exception, _NO_ERRORS):
+        return
+    from otel_insights.client.description import describe  # noqa: PLC0415 - as above
+    from otel_insights.client.marks import claim, mark_of  # noqa: PLC0415
+    from otel_insights.client.pipeline import ERROR, FATAL  # noqa: PLC0415
+
+    if claim(exception):
+        told = {**allowed(attributes), **describe(exception, _installed.settings)}
+        told |= {MECHANISM: mechanism, HANDLED: handled}
+        _installed.pipeline.emit(event_name, FATAL if fatal else ERROR, told, mark_of(exception).span)
+
+
+@guarded
+def record_exception(
+    exception: BaseException,
+    *,
+    event_name: str = "exception",
+    attributes: Mapping[str, object] | None = None,
+    handled: bool = True,
+) -> None:
+    """Report an exception that was caught. An exception object is reported once, however often it is seen."""
+    capture(exception, "manual", handled=handled, event_name=event_name, attributes=attributes)
+
+
+@guarded
+def record_event(name: str, attributes: Mapping[str, object] | None = None) -> None:
+    """Report that something happened. Nothing without instrument()."""
+    if _installed is None:
+        return
+    from otel_insights.client.pipeline import INFO  # noqa: PLC0415 - as above
+
+    _installed.pipeline.emit(name, INFO, allowed(attributes))
+
+
+def flush(timeout: float | None = None) -> bool:
+    """Wait until what was reported has been sent, or `timeout` seconds; whether it was sent or given up in time."""
+    installed = _installed
+    if installed is None:
+        return True
+    bound = installed.settings.flush_timeout if timeout is None else timeout
+    return bool(guarded(installed.pipeline.courier.flush)(bound))
+
+
+def shutdown(timeout: float | None = None) -> bool:
+    """Send what waits and stop sending, within `timeout` seconds. Called when the process exits."""
+    installed = _installed
+    if installed is None:
+        return True
+    bound = installed.settings.flush_timeout if timeout is None else timeout
+    return bool(guarded(installed.pipeline.courier.close)(0.0 if installed.waited else bound))
+
+
+def die() -> None:
+    """Wait for the last events, within the bound: once, however many hooks say that this is the end."""
+    if _installed is not None and not _installed.waited:
+        _installed.waited = not flush()
+
+
+def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:
+    """Refuse the names that are ours, and make what OTLP cannot hold a text."""
+    found: dict[str, object] = {}
+    for key, value in (attributes or {}).items():
+        if str(key) in _RESERVED or str(key).startswith("otel_insights."):
+            once(f"an attribute with the reserved name {key}")
+        else:
+            found[str(key)] = value if isinstance(value, (str, bool, int, float, list, tuple, dict)) else repr(value)
+    return found
+
+
+def _when_imported(name: str, make: Callable[[ModuleType], Hook]) -> None:
+    @guarded
+    def imported(module: ModuleType) -> None:
+        if _installed is not None:
+            hook = make(module)
+            hook.install()
+            _installed.hooks.append(hook)
+
+    if name in sys.modules:
+        imported(sys.modules[name])
+    elif _installed is not None:
+        _installed.waiting.append(Waiting(name, imported))
+        sys.meta_path.insert(0, _installed.waiting[-1])
+
+
+def _watch_forks() -> None:
+    """After the SDK's own, which write another service.instance.id: what is registered later runs later."""
+    global _forks_watched  # noqa: PLW0603
+    if not _forks_watched and hasattr(os, "register_at_fork"):
+        _forks_watched = True
+        os.register_at_fork(after_in_child=_after_fork)
+
+
+@guarded
+def _after_fork() -> None:
+    """Begin anew: the child is another instance, and the parent sends what was waiting."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+    if _installed is not None:
+        from otel_insights.client.pipeline import build  # noqa: PLC0415
+
+        _installed.waited = False
+        _installed.pipeline = build(_installed.settings)

@@ -1,0 +1,203 @@
+"""What may not leave a process, and what stands for it. The one place where these rules are written."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+REDACTED = "[redacted]"
+COUNT = "otel_insights.redactions"
+"""Attribute of an event: how many values in it were replaced."""
+
+_V = TypeVar("_V")
+
+_SENSITIVE = (
+    r"passw(?:or)?d|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
+    r"|secret[_-]?key|signing[_-]?key|encryption[_-]?key|shared[_-]?key|credential|authorization|x-auth|cookie"
+    r"|session[_-]?(?:id|key)|csrf|xsrf|otp|pin[_-]?code|cvv|ssn|dsn|connection[_-]?string|conn[_-]?str"
+)
+_IS_SENSITIVE = re.compile(rf"(?:{_SENSITIVE})", re.IGNORECASE)
+# of OpenTelemetry and of ours, though they have `token` or the like in them
+_HARMLESS_NAME = re.compile(r"^(?:exception\.|otel_insights\.|gen_ai\.usage\.|package\.)")
+
+# values that a secret's name may have and that say nothing
+_PLAIN = r"(?:None|True|False|null|true|false|str|int|bytes|bool|Any|Optional)\b"
+_NAMED = re.compile(
+    rf"(?<![\w-])(?P<name>[\w.-]{{0,40}}?(?:{_SENSITIVE})[\w-]{{0,40}}(?P<quote>\\{{0,3}}[\"']?)\]?\s{{0,3}}(?:=>|[=:](?!>))\s{{0,3}})"
+    rf"(?!{_PLAIN}|\[redacted\])"
+    r"(?P<value>[bfru]{0,2}\"(?:[^\"\\\n]|\\.){0,4000}\"?|[bfru]{0,2}'(?:[^'\\\n]|\\.){0,4000}'?"
+    r"|\\{1,3}(?P<escaped>[\"'])(?:(?!\\{1,3}(?P=escaped))[^\n]){0,4000}\\{0,3}(?:(?P=escaped))?"
+    r"|(?:bearer|basic|digest|token|negotiate)\s+[^\s,;'\"]{1,4000}|[^\s,;&'\")}\]]{1,4000})",
+    re.IGNORECASE,
+)
+_ARGUMENT = re.compile(
+    rf"(?<![\w-])(?P<name>--?[\w-]{{0,40}}(?:{_SENSITIVE})[\w-]{{0,20}}(?:'|\")?,?\s+['\"]?)(?!--?)[^\s'\",]+",
+    re.IGNORECASE,
+)
+
+_SHAPES = re.compile(
+    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,10000}?"
+    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    r"|\beyJ[\w-]{8,4000}\.[\w-]{4,8000}(?:\.[\w-]{0,4000}){0,3}"  # JWT, JWE
+    r"|\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[0-9A-Z]{16}\b"  # AWS
+    r"|\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt|cbt)-[\w-]{16,100})"
+    r"|\bxox[abeoprs]-[\w-]{10,255}|\bxapp-[\w-]{10,255}"  # Slack
+    r"|\bhooks\.slack\.com/services/[\w/]{10,100}"
+    r"|\b(?:sk|rk|pk|whsec)_(?:live|test)?_?[A-Za-z0-9]{16,255}"  # Stripe
+    r"|\bsk-[\w-]{16,255}"  # OpenAI, Anthropic
+    r"|\bAIza[\w-]{30,45}|\bya29\.[\w-]{20,2000}|\bGOCSPX-[\w-]{20,60}"  # Google
+    r"|\bnpm_[A-Za-z0-9]{30,60}|\bpypi-[\w-]{50,500}|\bhf_[A-Za-z0-9]{20,60}|\bdop_v1_[0-9a-f]{40,80}"
+    r"|\bSG\.[\w-]{16,40}\.[\w-]{16,60}|\bkey-[0-9a-f]{32}\b|\bAC[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b"
+    r"|\bAGE-SECRET-KEY-1[0-9A-Z]{40,80}|\bhv[sbr]\.[\w-]{20,300}|\bdckr_pat_[\w-]{20,60}|\bshp(?:at|ss|ca)_[0-9a-f]{32}"
+    r"|(?<=\bBearer )[\w.~+/=-]{8,4000}|(?<=\bbearer )[\w.~+/=-]{8,4000}|(?<=\bBasic )[\w+/=-]{8,2000}"
+    # forty characters of base64 with all three kinds in them: an AWS secret key
+    r"|(?<![\w/+.=-])(?=[A-Za-z0-9/+]{0,39}[0-9])(?=[A-Za-z0-9/+]{0,39}[a-z])(?=[A-Za-z0-9/+]{0,39}[A-Z])"
+    r"[A-Za-z0-9/+]{40}(?![\w/+.=-])"
+)
+_CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])")
+_USERINFO = re.compile(
+    r"(?P<scheme>\b[a-zA-Z][\w+.-]{1,30}://)(?P<user>[^\s/@'\"<>]{0,300}(?:@[^\s/@'\"<>]{0,300})?)@(?=[\w\[.-])"
+)
+_URL_HOST = re.compile(r"(?P<before>\b[a-zA-Z][\w+.-]{1,30}://(?:\[redacted\]@)?)(?P<host>[A-Za-z0-9][\w.-]{0,253})")
+_HOST_NAMED = re.compile(
+    r"(?P<before>\b(?:host(?:name)?|server|addr(?:ess)?|data source)"
+    r"(?P<quote>\\?[\"']?)(?: (?:name|at|named))?\s{0,2}[=:( ]\s{0,2}\\?[\"']?)"
+    r"(?P<host>[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63}){1,8})",
+    re.IGNORECASE,
+)
+_HOST = re.compile(
+    r"(?<![\w./\\-])(?!(?:self|cls|threading|importlib)\.)(?:[A-Za-z0-9][\w-]{0,62}\.){1,8}"
+    r"(?:internal|intranet|local|localdomain|lan|corp|com|net|org)(?![\w(]|\.\w)"
+)
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
+_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|(?:\d{1,3}\.){3}\d{1,3})(?![\w:])")
+_HOME = re.compile(
+    r"(?<![\w.~])(?:[A-Za-z]:)?(?:/|\\{1,2})(?:home|Users|users|Documents and Settings)"
+    r"(?:/|\\{1,2})[^/\\\s'\":;,<>|]{1,64}"
+)
+_ROOT = re.compile(r"(?<![\w./~-])/root(?=[/\s'\":;,]|$)")
+_KEPT_HOSTS = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "example.com"})  # noqa: S104 - no address to bind to
+
+
+@dataclass(slots=True)
+class Redactor:
+    """Replaces secrets and what identifies people and machines. Counts what it replaces.
+
+    >>> Redactor().text("cannot log in ann@shop.example with password=hunter2 at 10.1.2.3")
+    'cannot log in [email] with password=[redacted] at [ip]'
+    >>> Redactor(salt="pepper").text("no route to 10.1.2.3")
+    'no route to [ip:1b78504f190e134d]'
+    """
+
+    salt: str = ""
+    """With one, what may be compared leaves as `[kind:16 hex digits]`; secrets never do."""
+    count: int = 0
+    hostname: str = field(default_factory=socket.gethostname)
+    _own_host: re.Pattern[str] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Look for the own name where it is one that no word could be."""
+        name = self.hostname
+        if len(name) > 5 and not name.isalpha() and name.lower() not in _KEPT_HOSTS:  # noqa: PLR2004
+            self._own_host = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])")
+
+    def attributes(self, attributes: Mapping[str, _V]) -> dict[str, _V | str | int]:
+        """Clean values by their names, then by what is in them; adds how many were replaced."""
+        before = self.count
+        cleaned: dict[str, _V | str | int] = {key: self._value(key, value) for key, value in attributes.items()}
+        if self.count > before:
+            cleaned[COUNT] = self.count - before
+        return cleaned
+
+    def _value(self, key: str, value: _V) -> _V | str:
+        if _IS_SENSITIVE.search(key) and not _HARMLESS_NAME.match(key):
+            self.count += 1
+            return REDACTED
+        return self._any(value)
+
+    def _any(self, value: _V) -> _V:
+        if isinstance(value, str):
+            return self.text(value)  # type: ignore[return-value]
+        if isinstance(value, Mapping):
+            return {key: self._value(str(key), one) for key, one in value.items()}  # type: ignore[return-value]
+        if isinstance(value, (list, tuple)):
+            return [self._any(one) for one in value]  # type: ignore[return-value]
+        if isinstance(value, bytes):
+            return self.text(value.decode("utf-8", "replace")).encode()  # type: ignore[return-value]
+        return value
+
+    def text(self, text: str) -> str:
+        """Clean a text. Secrets go first, so that no later rule cuts one in two."""
+        if "://" in text:
+            text = self._sub(_USERINFO, text, lambda found: f"{found['scheme']}{REDACTED}@")
+        text = self._sub(_SHAPES, text, lambda _: REDACTED)
+        text = self._sub(_NAMED, text, self._named)
+        if "-" in text:
+            text = self._sub(_ARGUMENT, text, lambda found: found["name"] + REDACTED)
+        text = self._sub(_CARD, text, lambda found: REDACTED if _luhn(found[0]) else found[0])
+        return self._places(text)
+
+    def _places(self, text: str) -> str:
+        if "@" in text:
+            text = self._sub(_EMAIL, text, lambda found: self._hashed("email", found[0]))
+        if "://" in text:
+            text = self._sub(_URL_HOST, text, self._host)
+        text = self._sub(_HOST_NAMED, text, self._host)
+        text = self._sub(_HOST, text, lambda found: self._hashed("host", found[0]))
+        if self._own_host is not None:
+            text = self._sub(self._own_host, text, lambda found: self._hashed("host", found[0]))
+        text = self._sub(_IPV4, text, self._address)
+        if text.count(":") > 1:
+            text = self._sub(_IPV6, text, self._address)
+        text = self._sub(_HOME, text, lambda _: "~")
+        return self._sub(_ROOT, text, lambda _: "~") if "/root" in text else text
+
+    def _sub(self, rule: re.Pattern[str], text: str, by: Callable[[re.Match[str]], str]) -> str:
+        def counted(found: re.Match[str]) -> str:
+            made = by(found)
+            self.count += made != found[0]
+            return made
+
+        return rule.sub(counted, text)
+
+    @staticmethod
+    def _named(found: re.Match[str]) -> str:
+        value = found["value"]
+        quote = value[-1] if value[-1] in "'\"" else ""
+        return f"{found['name']}{quote}{REDACTED}{quote}"
+
+    def _host(self, found: re.Match[str]) -> str:
+        host = found["host"]
+        try:
+            return found["before"] + self._ip(ipaddress.ip_address(host), host)
+        except ValueError:
+            return found["before"] + self._hashed("host", host)
+
+    def _address(self, found: re.Match[str]) -> str:
+        try:
+            return self._ip(ipaddress.ip_address(found[0]), found[0])
+        except ValueError:
+            return found[0]
+
+    def _ip(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address, written: str) -> str:
+        return written if address.is_loopback or address.is_unspecified else self._hashed("ip", str(address))
+
+    def _hashed(self, kind: str, value: str) -> str:
+        if value.lower() in _KEPT_HOSTS:
+            return value
+        if not self.salt:
+            return f"[{kind}]"
+        return f"[{kind}:{hashlib.sha256((value.lower() + self.salt).encode()).hexdigest()[:16]}]"
+
+
+def _luhn(text: str) -> bool:
+    """Whether digits are a card's: the last one checks the others."""
+    digits = [int(one) for one in text if one.isdigit()]
+    doubled = [one if number % 2 == 0 else sum(divmod(one * 2, 10)) for number, one in enumerate(reversed(digits))]
+    return sum(doubled) % 10 == 0 and len(set(digits)) > 1

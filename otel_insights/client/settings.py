@@ -1,0 +1,104 @@
+"""What instrument() is told: keyword arguments before environment variables before defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+Stacktrace = Literal["full", "frames", "hash"]
+
+ENVIRONMENT_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "LANG",
+    "LC_ALL",
+    "MALLOC_ARENA_MAX",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "PYTHONHASHSEED",
+    "PYTHONOPTIMIZE",
+    "PYTHONUTF8",
+    "PYTHONWARNINGS",
+    "TZ",
+)
+"""Variables that leave the process by default: they change how code runs and hold no secrets."""
+
+LONGEST_STACKTRACE = 32_768
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be chosen."""
+
+    resource: Mapping[str, str] = field(default_factory=dict)
+    """Resource attributes given by keyword; they win over OTEL_RESOURCE_ATTRIBUTES."""
+    endpoint: str | None = None
+    """Base URL of OTLP/HTTP, without `/v1/logs`; None: as OTEL_EXPORTER_OTLP_* say."""
+    headers: Mapping[str, str] | None = None
+    stacktrace: Stacktrace = "full"
+    max_stacktrace: int = LONGEST_STACKTRACE
+    """Characters; of a longer trace the tail is kept."""
+    environment_variables: tuple[str, ...] = ENVIRONMENT_VARIABLES
+    packages: bool = True
+    hash_salt: str = ""
+    """With a salt, what is redacted but may be compared (hosts, addresses) leaves as 16 hex digits."""
+    flush_timeout: float = 2.0
+    """Seconds that a dying process may wait for its last events to leave."""
+
+
+def settings(
+    service_name: str | None,
+    service_version: str | None,
+    *,
+    resource_attributes: Mapping[str, str] | None,
+    endpoint: str | None,
+    headers: Mapping[str, str] | None,
+    stacktrace: str | None,
+    environment_variables: Iterable[str] | None,
+    packages: bool,
+    hash_salt: str | None,
+    flush_timeout: float,
+) -> Settings:
+    """Join arguments and variables. Raises ValueError at an unknown `stacktrace`."""
+    mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
+    if mode not in get_args(Stacktrace):
+        raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Stacktrace))}")
+    given = {"service.name": service_name, "service.version": service_version}
+    allowed = os.environ.get("OTEL_INSIGHTS_ENVIRONMENT_VARIABLES", "")
+    added = environment_variables if environment_variables is not None else filter(None, allowed.split(","))
+    return Settings(
+        resource={**(resource_attributes or {}), **{key: value for key, value in given.items() if value}},
+        endpoint=endpoint,
+        headers=headers,
+        stacktrace=mode,  # type: ignore[arg-type]
+        max_stacktrace=_shortest(),
+        environment_variables=(*ENVIRONMENT_VARIABLES, *(name.strip() for name in added)),
+        packages=packages,
+        hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
+        flush_timeout=flush_timeout,
+    )
+
+
+def opted_out() -> bool:
+    """Whether whoever runs the process wants none of this. No argument overrules it."""
+    return (
+        _says("OTEL_SDK_DISABLED", frozenset({"true"}))
+        or _says("DO_NOT_TRACK", _TRUE)
+        or _says("OTEL_INSIGHTS_ENABLED", _FALSE)
+    )
+
+
+def _says(name: str, words: frozenset[str]) -> bool:
+    return os.environ.get(name, "").strip().lower() in words
+
+
+def _shortest() -> int:
+    """Characters of a trace: the SDK's own limits would keep the head, so what they leave is cut here."""
+    for name in ("OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"):
+        value = os.environ.get(name, "").strip()
+        if value.isdigit():
+            return min(LONGEST_STACKTRACE, int(value))
+    return LONGEST_STACKTRACE
