@@ -79,7 +79,9 @@ def show(db: Database, cluster_id: str) -> Shown | None:
     compared = comparable(read_evidence(gather(db, cluster.id, cluster.namespace))) if said else []
     fleet = Fleet.of(compared)
     healthy = [
-        (names[one.id], {**one.configuration, "service.name": one.service}) for one in compared if one.failures <= 0
+        (names[one.id], {**one.configuration, "service.name": one.service})
+        for one in compared
+        if one.failures <= 0 and not one.fails_otherwise
     ]
     return Shown(
         cluster_id,

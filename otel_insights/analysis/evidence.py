@@ -19,6 +19,7 @@ class Evidence:
     configuration: str
     exposure: float
     failures: float
+    fails_otherwise: bool = False
 
 
 def explain_evidence(
@@ -38,5 +39,7 @@ def read_evidence(evidence: Sequence[Evidence]) -> list[Environment]:
         configuration = read.get(one.configuration)
         if configuration is None:
             configuration = read[one.configuration] = json.loads(one.configuration)
-        environments.append(Environment(one.id, one.service, configuration, one.exposure, one.failures))
+        environments.append(
+            Environment(one.id, one.service, configuration, one.exposure, one.failures, one.fails_otherwise)
+        )
     return environments

@@ -22,7 +22,7 @@ from otel_insights.analysis.likelihood import evidence
 from otel_insights.analysis.maxt import null_scores, p_value
 from otel_insights.analysis.refinement import refine
 from otel_insights.analysis.relabelling import relabel
-from otel_insights.analysis.remedy import find_remedy
+from otel_insights.analysis.remedy import Configurations, find_remedy
 from otel_insights.analysis.search import NOTHING, Search
 from otel_insights.analysis.wording import LEAST_FAILING, LEVEL, silence_text, suggestion_text
 
@@ -63,7 +63,7 @@ def explain(
     one_service = len({e.service for e in environments}) == 1
     findings = _find(sample, stack, alpha, permutations, rng, one_service=one_service)
     kept = [one for one in (_without(finding, rejected) for finding in findings) if one]
-    suggestions = _suggestions(kept, Fleet.of(compared), stack, alpha)
+    suggestions = _suggestions(kept, compared, stack, alpha)
     established = any(s.tier == "established" for s in suggestions)
     reason = _reason(failing, healthy)
     if reason == "no_difference" and len(kept) < len(findings):
@@ -152,21 +152,28 @@ def _without(finding: Finding, rejected: Sequence[Sequence[Condition]]) -> Findi
 
 
 def _suggestions(
-    findings: Sequence[Finding], fleet: Fleet, stack: Sequence[str], alpha: float
+    findings: Sequence[Finding], compared: Sequence[Environment], stack: Sequence[str], alpha: float
 ) -> tuple[Suggestion, ...]:
     """Turn findings into suggestions: the established ones, or else leads."""
-    made = [_suggestion(finding, fleet, stack, alpha) for finding in findings]
+    fleet = Fleet.of(compared)
+    unwell = Fleet.of([e for e in compared if e.failures <= 0 and e.fails_otherwise]).healthy
+    well = Fleet.of([e for e in compared if not e.fails_otherwise]).healthy
+    made = [_suggestion(finding, fleet, (well, unwell), stack, alpha) for finding in findings]
     made = [s for s in made if s.risk_ratio >= _LEAST_RISK_RATIO]
     chosen = [s for s in made if s.tier == "established"] or [s for s in made if s.failing[0] > 1]
     return tuple(_ranked(s, rank) for rank, s in enumerate(chosen[:_SUGGESTIONS], 1))
 
 
-def _suggestion(finding: Finding, fleet: Fleet, stack: Sequence[str], alpha: float) -> Suggestion:
+def _suggestion(
+    finding: Finding, fleet: Fleet, seen: tuple[Configurations, Configurations], stack: Sequence[str], alpha: float
+) -> Suggestion:
+    """Say a finding of a fleet; a remedy must have been `seen` with the well, and not with more of the unwell."""
     conditions = finding.conditions
     met = fleet.row(conditions)
     tier: Tier = "established" if finding.p_value <= alpha and met.failing[0] >= LEAST_FAILING else "lead"
     companions = ["package." + name for name in stack]
-    remedy = find_remedy(conditions, fleet.failing, fleet.healthy, companions)
+    well, unwell = seen
+    remedy = find_remedy(conditions, fleet.failing, well, companions, unwell)
     text = suggestion_text(tier, conditions, met.failing, met.healthy, remedy, aliases=len(finding.aliases))
     return Suggestion(
         0, tier, conditions, finding.aliases, met.failing, met.healthy, met.risk_ratio, finding.p_value, text, remedy

@@ -15,7 +15,8 @@ class Environment:
     """One environment: what it is made of, how much it did, how often the cluster occurred in it.
 
     `exposure` is what it sent besides its failures (requests, spans, records: any one unit for all environments);
-    `failures` counts occurrences, each with its weight. Package names in the keys are normalised.
+    `failures` counts occurrences, each with its weight. Package names in the keys are normalised. `fails_otherwise`:
+    it fails in another cluster, so that it can be healthy here but is no proof that a change helps.
     """
 
     id: int
@@ -23,11 +24,12 @@ class Environment:
     configuration: Mapping[str, str]
     exposure: float
     failures: float
+    fails_otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One changed value with which environments that meet the other conditions were seen healthy."""
+    """One changed value with which environments that meet the other conditions were seen healthy, in every respect."""
 
     key: str
     op: str

@@ -7,21 +7,26 @@ from otel_insights.analysis.conditions import Condition
 from otel_insights.analysis.explanation import Remedy
 from otel_insights.analysis.versions import version_key
 
+Configurations = Sequence[Mapping[str, str]]
+
 _IMMUTABLE = ("service.name", "host.arch")  # nobody changes these to be rid of an error
 _MOST_FAILING = 0.05  # share of the environments with the new value that may fail all the same
+_MOST_UNWELL = 0.5  # share of those that do not which may fail otherwise: errors of no concern are found in most fleets
 
 
 def find_remedy(
     conditions: Sequence[Condition],
-    failing: Sequence[Mapping[str, str]],
-    healthy: Sequence[Mapping[str, str]],
+    failing: Configurations,
+    healthy: Configurations,
     companions: Sequence[str] = (),
+    unwell: Configurations = (),
 ) -> Remedy | None:
     """Return the change of one condition's key that most failing environments can rely on, or None.
 
     A change counts for a failing environment when a healthy one has the new value beside the same `companions`
     (keys whose values go together, such as the other packages that the stack trace names). Ties go to the value seen
-    healthy in more environments, then to the newer version.
+    healthy in more environments, then to the newer version. `unwell` environments fail, but with other errors: they
+    prove nothing, and a value with which most fail otherwise only trades one error for another.
     """
     options: list[tuple[float, int, int, Remedy]] = []
     for place, changed in enumerate(conditions):
@@ -29,7 +34,7 @@ def find_remedy(
             continue
         others = [c for i, c in enumerate(conditions) if i != place]
         beside = [key for key in companions if key != changed.key]
-        options += _options(changed, others, failing, healthy, beside)
+        options += _options(changed, others, (failing, healthy, unwell), beside)
     if not options:
         return None
     return max(options, key=lambda o: (*o[:3], version_key(o[3].value), o[3].key))[3]
@@ -38,18 +43,19 @@ def find_remedy(
 def _options(
     changed: Condition,
     others: Sequence[Condition],
-    failing: Sequence[Mapping[str, str]],
-    healthy: Sequence[Mapping[str, str]],
+    sides: tuple[Configurations, ...],
     beside: Sequence[str],
 ) -> list[tuple[float, int, int, Remedy]]:
     def alike(c: Mapping[str, str]) -> bool:
         return all(o.holds(c) for o in others)
 
-    good, bad = (_by_value(changed, [c for c in side if alike(c)]) for side in (healthy, failing))
-    sick = [_setting(c, beside) for c in failing if alike(c) and changed.holds(c)]
+    bad, good, unwell = (_by_value(changed, [c for c in side if alike(c)]) for side in sides)
+    sick = [_setting(c, beside) for c in sides[0] if alike(c) and changed.holds(c)]
     out = []
     for value, configurations in good.items():
         if len(bad[value]) > _MOST_FAILING * (len(configurations) + len(bad[value])):
+            continue
+        if len(unwell[value]) > _MOST_UNWELL * (len(configurations) + len(unwell[value])):
             continue
         settings = {_setting(c, beside) for c in configurations}
         covered = sum(s in settings for s in sick) / max(len(sick), 1)
@@ -59,9 +65,7 @@ def _options(
     return out
 
 
-def _by_value(
-    changed: Condition, configurations: Sequence[Mapping[str, str]]
-) -> defaultdict[str | None, list[Mapping[str, str]]]:
+def _by_value(changed: Condition, configurations: Configurations) -> defaultdict[str | None, list[Mapping[str, str]]]:
     out: defaultdict[str | None, list[Mapping[str, str]]] = defaultdict(list)
     for configuration in configurations:
         if not changed.holds(configuration):

@@ -9,21 +9,20 @@ from sqlite_utils import Database
 from otel_insights.analysis.evidence import Evidence
 from otel_insights.store import environments
 
+_ROUNDING = 1e-6  # of sums of weights
+
 
 def gather(db: Database, cluster_id: str, namespace: str) -> list[Evidence]:
     """Read a cluster's evidence, environments in order of their numbers."""
     failing = _failures(db, cluster_id)
     every_failure = _all_failures(db, namespace)
-    return [
-        Evidence(
-            known.id,
-            known.key.service,
-            known.configuration,
-            max(0.0, known.exposure - every_failure.get(known.id, 0.0)),
-            failing.get(known.id, 0.0),
-        )
-        for known in environments.in_namespace(db, namespace)
-    ]
+    evidence = []
+    for known in environments.in_namespace(db, namespace):
+        here, everywhere = failing.get(known.id, 0.0), every_failure.get(known.id, 0.0)
+        worked = max(0.0, known.exposure - everywhere)
+        otherwise = everywhere - here > _ROUNDING
+        evidence.append(Evidence(known.id, known.key.service, known.configuration, worked, here, otherwise))
+    return evidence
 
 
 def _failures(db: Database, cluster_id: str) -> dict[int, float]:

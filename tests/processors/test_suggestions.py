@@ -2,7 +2,7 @@
 
 import pytest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from otlp_samples import FakeHost, Sink, build, charge, log, logs, package, passing, raised, resource, values
+from otlp_samples import FakeHost, Sink, build, charge, log, logs, look_up, package, passing, raised, resource, values
 
 from otel_insights import semconv
 from otel_insights.processors import environments, exceptions, suggestions
@@ -67,6 +67,18 @@ async def test_shared_configuration_of_failing_environments_is_established_with_
     before = len(await told(host))
     await analyse(processors)
     assert len(await told(host)) == before, "no news, nothing said"
+
+
+async def test_a_version_with_another_error_is_no_remedy(processors, host):
+    for number in range(60):
+        numpy, error = [("2.0", charge), ("1.26", look_up), ("1.25", None)][number % 3]
+        records = [package("numpy", numpy), log("served", {"log_count": 500})]
+        failed = [log("failed", raised(error, number))] if error else []
+        await passing(processors, logs(*records, *failed, of=resource(f"i-{number}")), Sink())
+    await analyse(processors)
+    cluster = next(one for one in await all_clusters(host.store) if one.exception_type == "ValueError")
+    remedy = (await host.store.read(memory.of_cluster, cluster.id))[0].body["remedy"]
+    assert (remedy["value"], remedy["healthy_environments"]) == ("1.25", 20)
 
 
 async def test_nothing_is_said_without_a_healthy_side(processors, host):
