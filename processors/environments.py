@@ -47,9 +47,9 @@ class Environments(Processor):
         if payload.signal is Signal.LOGS:
             announced += self._packages(payload)
         if announced:
-            await self.host.store.write(memory.announce, announced)
-            for told in announced:
-                self._remember(told)
+            taken_back = await self.host.store.write(memory.announce, announced)
+            for told, anew in zip(announced, taken_back, strict=True):
+                self._remember(told, anew=anew)
 
     async def analyse(self) -> None:
         """Commit the work that was counted since: what a killed process loses of it is some warmth and no finding."""
@@ -110,10 +110,13 @@ class Environments(Processor):
     def _is_remembered(self, told: Announced) -> bool:
         return _digest(told.configuration) in self._told.get(told.key, ())
 
-    def _remember(self, told: Announced) -> None:
-        """Note an announcement that is committed; the least recently new environment makes room."""
+    def _remember(self, told: Announced, *, anew: bool) -> None:
+        """Note an announcement that is committed; the least recently new environment makes room.
+
+        One that took back what was said before makes all of that news, should it be said again (a rollback).
+        """
         known = self._told.pop(told.key, set())
-        if len(known) >= _MOST_ANNOUNCEMENTS:
+        if anew or len(known) >= _MOST_ANNOUNCEMENTS:
             known.clear()
         known.add(_digest(told.configuration))
         self._told[told.key] = known

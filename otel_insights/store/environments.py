@@ -61,12 +61,17 @@ def _new(db: Database, key: EnvironmentKey, time_ns: int) -> int:
     return int(added.lastrowid or 0)
 
 
-def announce(db: Database, announcements: Sequence[Announced]) -> None:
-    """Add to what is known of environments. Saying the same again changes nothing but `last_seen`."""
+def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
+    """Add to what is known of environments. Saying the same again changes nothing but `last_seen`.
+
+    Tells of each announcement whether it took back something said before: a key has another value now.
+    """
+    taken_back: list[bool] = []
     for told in announcements:
         number = identify(db, [told.key], told.time_ns)[told.key]
         known = configuration_of(db, number)
         merged = {**known, **told.configuration}
+        taken_back.append(any(merged[key] != value for key, value in known.items()))
         if merged != known or not known:
             _reconfigure(db, number, merged)
         db.execute(
@@ -74,6 +79,7 @@ def announce(db: Database, announcements: Sequence[Announced]) -> None:
             " WHERE id = ?",
             [told.time_ns, told.time_ns, number],
         )
+    return taken_back
 
 
 def configuration_of(db: Database, number: int) -> dict[str, str]:

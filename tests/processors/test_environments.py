@@ -80,3 +80,20 @@ async def test_work_that_was_counted_is_committed_at_the_stop(environments, host
 async def test_own_telemetry_is_no_environment(environments, host):
     await passing([environments], spans(span(1), of=resource(host.instance_id)), Sink())
     assert await known(host) == []
+
+
+async def test_instance_that_goes_back_to_what_it_was_is_known_as_what_it_is(environments, host):
+    for version in ("1.26", "2.0", "1.26"):
+        await passing([environments], logs(package("numpy", version)), Sink())
+    (one,) = await known(host)
+    assert json.loads(one.configuration) == {"package.numpy": "1.26"}
+
+
+async def test_two_sdks_of_one_process_that_describe_it_differently_are_written_once_each(environments, host):
+    sent = [spans(span(1), of=resource(host__arch="arm64")), logs(log("x"), of=resource(os__type="linux"))]
+    for payload in sent:
+        await passing([environments], payload, Sink())
+    changes = await host.store.read(lambda db: db.conn.total_changes)
+    for payload in sent * 3:
+        await passing([environments], payload, Sink())
+    assert await host.store.read(lambda db: db.conn.total_changes) == changes
