@@ -32,6 +32,7 @@ class Courier:
     _asked: int = field(default=0, init=False)
     _answered: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
+    _ended: bool = field(default=False, init=False)
     _announced: float | None = field(default=None, init=False)
 
     def start(self) -> None:
@@ -53,7 +54,8 @@ class Courier:
             self._asked += 1
             ticket = self._asked
             self._changed.notify_all()
-            return self._changed.wait_for(lambda: self._answered >= ticket, max(0.0, timeout))
+            self._changed.wait_for(lambda: self._answered >= ticket or self._ended, max(0.0, timeout))
+            return self._answered >= ticket
 
     def close(self, timeout: float) -> bool:
         """Deliver a last time and end the thread, waiting at most `timeout` seconds."""
@@ -70,7 +72,7 @@ class Courier:
                 asked, closed = self._asked, self._closed
             self._work(waited_for=asked > self._answered)
             with self._changed:
-                self._answered = asked
+                self._answered, self._ended = asked, closed
                 self._changed.notify_all()
 
     @guarded

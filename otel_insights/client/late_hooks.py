@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -85,7 +85,8 @@ class Waiting(MetaPathFinder):
         if fullname != self.name or self not in sys.meta_path:
             return None
         sys.meta_path.remove(self)
-        spec = PathFinder.find_spec(fullname, path, target)
+        finders = (one for one in sys.meta_path if hasattr(one, "find_spec"))
+        spec = next((found for one in finders if (found := one.find_spec(fullname, path, target))), None)
         if spec is not None and spec.loader is not None:
             spec.loader = _Following(spec.loader, self.imported)
         return spec

@@ -17,9 +17,11 @@ COUNT = "otel_insights.redactions"
 _V = TypeVar("_V")
 
 _SENSITIVE = (
-    r"passw(?:or)?d|passphrase|passwort|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|private[_-]?key"
+    r"passw(?:or)?d|passphrase|passwort|pwd|secret|token(?!i[sz]|s\W{0,3}\d)|api[_-]?key|access[_-]?key|account[_-]?key"
+    r"|private[_-]?key"
     r"|secret[_-]?key|signing[_-]?key|encryption[_-]?key|shared[_-]?key|credential|authorization|x-auth|cookie"
-    r"|session[_-]?(?:id|key)|csrf|xsrf|otp|pin[_-]?code|cvv|ssn|dsn|connection[_-]?string|conn[_-]?str"
+    r"|session[_-]?(?:id|key)|csrf|xsrf|pin[_-]?code"
+    r"|(?<![a-z])(?:otp|cvv|ssn|dsn)(?![a-z])|connection[_-]?string|conn[_-]?str"
 )
 _IS_SENSITIVE = re.compile(rf"(?:{_SENSITIVE})", re.IGNORECASE)
 # of OpenTelemetry and of ours, though they have `token` or the like in them
@@ -28,7 +30,8 @@ _HARMLESS_NAME = re.compile(r"^(?:exception\.|otel_insights\.|gen_ai\.usage\.|pa
 # values that a secret's name may have and that say nothing
 _PLAIN = r"(?:None|True|False|null|true|false|str|int|bytes|bool|Any|Optional)\b"
 _NAMED = re.compile(
-    rf"(?<![\w-])(?P<name>[\w.-]{{0,40}}?(?:{_SENSITIVE})[\w-]{{0,40}}(?P<quote>\\{{0,3}}[\"']?)\]?\s{{0,3}}(?:=>|[=:](?!>))\s{{0,3}})"
+    rf"(?=[psctaexod])(?P<name>(?:{_SENSITIVE})[\w-]{{0,40}}"
+    rf"(?P<quote>\\{{0,3}}[\"']?)\]?[ \t]{{0,3}}(?:=>|[=:](?!>))[ \t]{{0,3}})"
     rf"(?!{_PLAIN}|\[redacted\])"
     r"(?P<value>[bfru]{0,2}\"(?:[^\"\\\n]|\\.){0,4000}\"?|[bfru]{0,2}'(?:[^'\\\n]|\\.){0,4000}'?"
     r"|\\{1,3}(?P<escaped>[\"'])(?:(?!\\{1,3}(?P=escaped))[^\n]){0,4000}\\{0,3}(?:(?P=escaped))?"
@@ -40,23 +43,43 @@ _ARGUMENT = re.compile(
     re.IGNORECASE,
 )
 
-_SHAPES = re.compile(
-    r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,10000}?"
-    r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)"
-    r"|\beyJ[\w-]{8,4000}\.[\w-]{4,8000}(?:\.[\w-]{0,4000}){0,3}"  # JWT, JWE
-    r"|\b(?:AKIA|ASIA|AGPA|AIDA|AROA|ANPA)[0-9A-Z]{16}\b"  # AWS
-    r"|\b(?:gh[pousr]_[A-Za-z0-9]{20,255}|github_pat_\w{22,255}|gl(?:pat|dt|rt|cbt)-[\w-]{16,100})"
-    r"|\bxox[abeoprs]-[\w-]{10,255}|\bxapp-[\w-]{10,255}"  # Slack
-    r"|\bhooks\.slack\.com/services/[\w/]{10,100}"
-    r"|\b(?:sk|rk|pk|whsec)_(?:live|test)?_?[A-Za-z0-9]{16,255}"  # Stripe
-    r"|\bsk-[\w-]{16,255}"  # OpenAI, Anthropic
-    r"|\bAIza[\w-]{30,45}|\bya29\.[\w-]{20,2000}|\bGOCSPX-[\w-]{20,60}"  # Google
-    r"|\bnpm_[A-Za-z0-9]{30,60}|\bpypi-[\w-]{50,500}|\bhf_[A-Za-z0-9]{20,60}|\bdop_v1_[0-9a-f]{40,80}"
-    r"|\bSG\.[\w-]{16,40}\.[\w-]{16,60}|\bkey-[0-9a-f]{32}\b|\bAC[0-9a-f]{32}\b|\bSK[0-9a-f]{32}\b"
-    r"|\bAGE-SECRET-KEY-1[0-9A-Z]{40,80}|\bhv[sbr]\.[\w-]{20,300}|\bdckr_pat_[\w-]{20,60}|\bshp(?:at|ss|ca)_[0-9a-f]{32}"
-    r"|(?<=\bBearer )[\w.~+/=-]{8,4000}|(?<=\bbearer )[\w.~+/=-]{8,4000}|(?<=\bBasic )[\w+/=-]{8,2000}"
-    # forty characters of base64 with all three kinds in them: an AWS secret key
-    r"|(?<![\w/+.=-])(?=[A-Za-z0-9/+]{0,39}[0-9])(?=[A-Za-z0-9/+]{0,39}[a-z])(?=[A-Za-z0-9/+]{0,39}[A-Z])"
+
+def _shapes(*rows: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
+    """Make rules; each is tried only on a text that has one of the words that it begins with, which is quick to see."""
+    return tuple(
+        (hint, re.compile(rule.replace("<hint>", re.escape(hint)))) for hints, rule in rows for hint in hints.split()
+    )
+
+
+_SHAPES = _shapes(
+    (
+        "-----BEGIN",
+        (
+            r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,10000}?"
+            r"(?:-----END [A-Z ]{0,30}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+        ),
+    ),
+    ("eyJ", r"\beyJ[\w-]{8,4000}\.[\w-]{4,8000}(?:\.[\w-]{0,4000}){0,3}"),  # JWT, JWE
+    ("AKIA ASIA AGPA AIDA AROA ANPA", r"\b<hint>[0-9A-Z]{16}\b"),  # AWS
+    ("ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"\b<hint>\w{20,255}"),
+    ("glpat- gldt- glrt- glcbt-", r"\b<hint>[\w-]{16,100}"),
+    ("xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- xapp-", r"\b<hint>[\w-]{10,255}"),  # Slack
+    ("hooks.slack.com/services/", r"\b<hint>[\w/]{10,100}"),
+    ("sk_ rk_ pk_ whsec_", r"\b<hint>(?:live_|test_)?[A-Za-z0-9]{16,255}"),  # Stripe
+    ("sk-", r"\b<hint>[\w-]{16,255}"),  # OpenAI, Anthropic
+    ("AIza ya29. GOCSPX-", r"\b<hint>[\w-]{20,2000}"),  # Google
+    ("npm_ hf_", r"\b<hint>[A-Za-z0-9]{20,60}"),
+    ("pypi-", r"\b<hint>[\w-]{50,500}"),
+    ("dop_v1_ shpat_ shpss_ shpca_ key- AC SK", r"\b<hint>[0-9a-f]{32,80}\b"),  # DigitalOcean, Shopify, Mailgun, Twilio
+    ("SG.", r"\b<hint>[\w-]{16,40}\.[\w-]{16,60}"),  # SendGrid
+    ("AGE-SECRET-KEY-1", r"\b<hint>[0-9A-Z]{40,80}"),
+    ("hvs. hvb. hvr. dckr_pat_", r"\b<hint>[\w-]{20,300}"),  # Vault, Docker
+    ("Bearer bearer", r"(?<=\b<hint> )[\w.~+/=-]{8,4000}"),
+    ("Basic", r"(?<=\bBasic )[\w+/=-]{8,2000}"),
+)
+# forty characters of base64 with all three kinds in them: an AWS secret key
+_FORTY = re.compile(
+    r"(?<![\w/+.=-])(?=[A-Za-z0-9/+]{0,39}[0-9])(?=[A-Za-z0-9/+]{0,39}[a-z])(?=[A-Za-z0-9/+]{0,39}[A-Z])"
     r"[A-Za-z0-9/+]{40}(?![\w/+.=-])"
 )
 _CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])")
@@ -136,7 +159,10 @@ class Redactor:
         """Clean a text. Secrets go first, so that no later rule cuts one in two."""
         if "://" in text:
             text = self._sub(_USERINFO, text, lambda found: f"{found['scheme']}{REDACTED}@")
-        text = self._sub(_SHAPES, text, lambda _: REDACTED)
+        for hint, rule in _SHAPES:
+            if hint in text:
+                text = self._sub(rule, text, lambda _: REDACTED)
+        text = self._sub(_FORTY, text, lambda _: REDACTED)
         text = self._sub(_NAMED, text, self._named)
         if "-" in text:
             text = self._sub(_ARGUMENT, text, lambda found: found["name"] + REDACTED)

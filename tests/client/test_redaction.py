@@ -16,6 +16,7 @@ SECRETS = {
     "password in a keyword file": ("PGPASSWORD=s3cr3t psql", "s3cr3t"),
     "password in an ODBC string": ("Driver=x;Server=db1.corp;Uid=sa;Pwd=Sw0rdf!sh;", "Sw0rdf!sh"),
     "password in a header of YAML": ("passphrase: open sesame"[:22], "open"),
+    "encryption key": ("ENCRYPTION_KEY: Qx9zz", "Qx9zz"),
     "api key": ("GET /?api_key=a81bc81b-dead-4e5d HTTP/1.1", "a81bc81b-dead-4e5d"),
     "client secret": ("client_secret => 0xDEADBEEF99", "0xDEADBEEF99"),
     "authorization header": ("{'Authorization': 'Bearer mF_9.B5f-4.1JqM'}", "mF_9.B5f-4.1JqM"),
@@ -71,6 +72,8 @@ KEPT = (
     "commit 2fd4e1c67a2d28fced849ee1bb76e7391b93eb12 of job 3f2504e0-4f89-11d3-9a0c-0305e82c3301",
     "def login(self, password: str, token: str | None = None) -> None",
     "KeyError: 'order'",
+    "AutoTokenizer(tokenizer=Bert, max_tokens=100), footprint: 12, robotpath=x",
+    "invalid token:\n  the line",
     "sys.path.com_error(1.2.3)",
     "took 1234567890123 ns of 17 at std::vector::push_back",
 )

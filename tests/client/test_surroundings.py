@@ -63,6 +63,15 @@ def test_packages_are_announced_again_after_an_hour():
     told = []
     courier = Courier(lambda _: None, lambda: told.append("packages"), delay=60, clock=lambda: next(times))
     courier.start()
-    for announced in (1, 1, 1, 2, 2):
-        assert courier.flush(5) if announced < 2 or len(told) < 2 else courier.close(5)
+    for announced in (1, 1, 1, 2):
+        assert courier.flush(5)
         assert len(told) == announced
+    assert courier.close(5)
+    assert len(told) == 2
+
+
+def test_who_waits_for_a_courier_that_has_ended_does_not_wait():
+    courier = Courier(lambda _: None, lambda: None, delay=60)
+    courier.start()
+    assert courier.close(60)
+    assert not courier.flush(3600)
