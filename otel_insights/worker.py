@@ -55,6 +55,12 @@ def _calm() -> None:
     import signal  # noqa: PLC0415
     import threading  # noqa: PLC0415
 
+    for library in (
+        "OPENBLAS",
+        "OMP",
+        "MKL",
+    ):  # not loaded yet: one core is its share, the other ones are the data path's
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, name="end with parent", daemon=True).start()
     if hasattr(os, "nice"):
