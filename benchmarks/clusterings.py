@@ -51,7 +51,7 @@ def clusterings() -> None:
     ]
     head = ("clustering", "CPU time in multiples of hdbscan's prims", "ARI with it")
     notes = (
-        f"{_SIGNATURES:,} signatures, no two the same, of {_SIGNATURES // _WORDINGS:,} kinds; median (spread) of {_ROUNDS}.",
+        f"{_SIGNATURES:,} signatures, no two the same, {_WORDINGS} of a kind; median (spread) of {_ROUNDS} runs.",
         f"ARI over the {kept.mean():.0%} of signatures that hdbscan does not call noise; our labels know no noise.",
     )
     show("Clustering", head, rows, *notes)
