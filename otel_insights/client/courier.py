@@ -15,16 +15,20 @@ from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, set_val
 from otel_insights.client.guard import guarded
 
 HOUR = 3600.0
+PATIENCE = 0.5
+"""Seconds after which a process that exits gives up trying again; a request that is under way may end."""
 
 
 @dataclass(slots=True)
 class Courier:
-    """Calls `deliver` every `delay` seconds, or when asked; `announce` first after that, then hourly."""
+    """Calls `deliver` every `delay` seconds, or when asked; before the first time, and then hourly, `announce`."""
 
-    deliver: Callable[[bool], None]
+    deliver: Callable[[bool], object]
     """Told whether somebody waits for it."""
-    announce: Callable[[], None]
+    announce: Callable[[], object]
     delay: float
+    abort: Callable[[], object] = lambda: None
+    """Called from another thread: try nothing again."""
     clock: Callable[[], float] = time.monotonic
     thread: threading.Thread = field(init=False)
     # an RLock within: a hook may run in a thread that is in here already, from the garbage collector
@@ -40,20 +44,17 @@ class Courier:
         self.thread = threading.Thread(target=self._run, name="otel_insights", daemon=True)
         self.thread.start()
 
-    def wake(self) -> None:
-        """Deliver now, without waiting for it."""
-        with self._changed:
-            self._asked += 1
-            self._changed.notify_all()
-
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until what came before is delivered; whether it was."""
         if threading.current_thread() is self.thread:
             return False
         with self._changed:
             self._asked += 1
-            ticket = self._asked
             self._changed.notify_all()
+            return self._wait(self._asked, timeout)
+
+    def _wait(self, ticket: int, timeout: float) -> bool:
+        with self._changed:
             self._changed.wait_for(lambda: self._answered >= ticket or self._ended, max(0.0, timeout))
             return self._answered >= ticket
 
@@ -61,7 +62,11 @@ class Courier:
         """Deliver a last time and end the thread, waiting at most `timeout` seconds."""
         with self._changed:
             self._closed = True
-        return self.flush(timeout)
+            ticket = self._asked + 1
+        if self.flush(min(timeout, PATIENCE)):
+            return True
+        guarded(self.abort)()
+        return self._wait(ticket, timeout - PATIENCE)
 
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
@@ -77,10 +82,9 @@ class Courier:
 
     @guarded
     def _work(self, *, waited_for: bool) -> None:
-        """Failures first: a dying process may not have the time for both."""
-        self.deliver(waited_for)
+        """Announce before, since a dying process may have the time for one request only."""
         now = self.clock()
         if self._announced is None or now - self._announced >= HOUR:
             self._announced = now
-            self.announce()
-            self.deliver(waited_for)
+            guarded(self.announce)()
+        self.deliver(waited_for)

@@ -71,20 +71,21 @@ def build(settings: Settings) -> Pipeline:
     outbox = Outbox(_exporter(settings), redactor, _number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512)
     provider = LoggerProvider(_resource(resource, own, settings), shutdown_on_exit=False)
     provider.add_log_record_processor(outbox)
-    return _started(provider, settings, None, lambda _: outbox.send())
+    return _started(provider, settings, None, lambda _: outbox.send(), outbox.shutdown)
 
 
 def _started(
-    provider: LoggerProvider, settings: Settings, at_source: Redactor | None, deliver: Callable[[bool], object]
+    provider: LoggerProvider,
+    settings: Settings,
+    at_source: Redactor | None,
+    deliver: Callable[[bool], object],
+    abort: Callable[[], object] = lambda: None,
 ) -> Pipeline:
     def announce() -> None:
         for name, version in surroundings.packages().items() if settings.packages else ():
             pipeline.emit("package.info", INFO, {"package.name": name, "package.version": version})
 
-    def delivered(waited_for: bool) -> None:  # noqa: FBT001 - as Courier calls it
-        deliver(waited_for)
-
-    courier = Courier(delivered, announce, _number("OTEL_BLRP_SCHEDULE_DELAY", 1000) / 1000)
+    courier = Courier(deliver, announce, _number("OTEL_BLRP_SCHEDULE_DELAY", 1000) / 1000, abort)
     pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source)
     courier.start()
     return pipeline

@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import re
+import threading
 
 from otel_insights.client.courier import HOUR, Courier
 from otel_insights.client.surroundings import packages
@@ -68,6 +69,14 @@ def test_packages_are_announced_again_after_an_hour():
         assert len(told) == announced
     assert courier.close(5)
     assert len(told) == 2
+
+
+def test_a_process_that_exits_waits_for_a_request_and_not_for_tries_to_come():
+    aborted = threading.Event()
+    courier = Courier(lambda _: aborted.wait(60), lambda: None, 60, aborted.set)
+    courier.start()
+    assert courier.close(3600)
+    assert aborted.is_set()
 
 
 def test_who_waits_for_a_courier_that_has_ended_does_not_wait():
