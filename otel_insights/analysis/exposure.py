@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 _EXPONENTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BEFOREHAND = (0.4, 0.15, 0.15, 0.15, 0.15)  # how likely each is: many failures ask for no work at all
 _LEAST_IN_STRATUM = 20
+_LEVEL = 1.5  # in log odds: services that differ by less in how often they fail are counted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +23,21 @@ class Strata:
     """Environments that may be compared with one another, and their chance to fail without any cause.
 
     `rows` holds the members of each stratum where some fail and some do not; the others tell nothing. `chance` sums to
-    the number of failing environments in each of them.
+    the number of failing environments in each of them. Strata of services that fail about as often have the same
+    number in `levels`.
     """
 
     rows: tuple[NDArray[np.intp], ...]
     chance: Floats
+    levels: tuple[int, ...]
+
+    def by_level(self) -> tuple["Strata", ...]:
+        """Return the strata of each level by themselves."""
+        out = []
+        for level in sorted(set(self.levels)):
+            own = tuple(rows for rows, of in zip(self.rows, self.levels, strict=True) if of == level)
+            out.append(Strata(own, self.chance, (level,) * len(own)))
+        return tuple(out)
 
 
 def build_strata(
@@ -44,7 +55,24 @@ def build_strata(
     codes = _codes(services[part], deployments[part])
     rows = [part[codes == code] for code in np.unique(codes)]
     rows = [members for members in rows if 0 < failing[members].sum() < len(members)]
-    return Strata(tuple(rows), _chances(rows, failing, exposure))
+    return Strata(
+        tuple(rows), _chances(rows, failing, exposure), _levels([str(services[r[0]]) for r in rows], rows, failing)
+    )
+
+
+def _levels(services: Sequence[str], rows: Sequence[NDArray[np.intp]], failing: NDArray[np.bool_]) -> tuple[int, ...]:
+    """Give strata of services that fail about as often the same number."""
+    odds = {}
+    for service in set(services):
+        of = np.concatenate([members for members, own in zip(rows, services, strict=True) if own == service])
+        odds[service] = np.log(failing[of].sum() / (~failing[of]).sum())
+    levels: dict[str, int] = {}
+    start, level = -np.inf, -1
+    for service in sorted(odds, key=lambda s: odds[s]):
+        if odds[service] - start >= _LEVEL:
+            start, level = odds[service], level + 1
+        levels[service] = level
+    return tuple(levels[service] for service in services)
 
 
 def _codes(services: NDArray[np.str_], deployments: NDArray[np.str_]) -> NDArray[np.intp]:

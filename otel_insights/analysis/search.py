@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from otel_insights.analysis.columns import Columns
 from otel_insights.analysis.exposure import Strata
-from otel_insights.analysis.likelihood import Array, Moments, log_ratio, moments
+from otel_insights.analysis.likelihood import Array, Moments, log_ratio, moments, stacked
 
 NOTHING = -1e6  # the score of a condition that does not raise the risk
 _PAIRABLE = 1500  # columns that take part in pairs: the likeliest beforehand
@@ -34,15 +34,19 @@ class Search:
         self._matrix = columns.matrix.astype(np.float32)
         self._weights = columns.weights.astype(np.float32)
         self._named = columns.named.astype(np.intp)
-        self._strata, self._failing = strata, failing
+        self._failing = failing
+        self._levels = strata.by_level()
+        self._rows = [np.concatenate(one.rows) for one in self._levels]
+        self._parts = [self._matrix[rows] for rows in self._rows]
         everything = np.ones((len(failing), 1), dtype=np.float32)
-        self._singles = moments(everything, self._matrix, strata, failing).take(0)
-        useful = np.where(self._singles.total > 0, columns.weights, -np.inf)
+        self._singles = [moments(everything, self._matrix, one, failing).take(0) for one in self._levels]
+        splits = np.any([known.total > 0 for known in self._singles], axis=0)
+        useful = np.where(splits, columns.weights, -np.inf)
         order = np.argsort(-useful, kind="stable")[:_PAIRABLE]
         self._pairable = np.sort(order[useful[order] > -np.inf])
         self._right = np.ascontiguousarray(self._matrix[:, self._pairable])
         self._anchors = min(anchors, len(self._pairable))
-        self._pairs: dict[int, Moments] = {}
+        self._pairs: dict[int, list[Moments]] = {}
         self._used = np.zeros(len(failing), dtype=bool)
         for rows in strata.rows:
             self._used[rows] = True
@@ -71,7 +75,8 @@ class Search:
         return sorted(distinct.values(), key=lambda c: (-c.score, len(c.columns), c.columns))
 
     def _single_scores(self, labels: Array) -> Array:
-        evidence = log_ratio(labels @ self._matrix, self._singles)
+        inside = [labels[:, rows] @ part for rows, part in zip(self._rows, self._parts, strict=True)]
+        evidence = log_ratio(inside, self._singles)
         return np.where(evidence > 0, evidence + self._weights, np.float32(NOTHING))
 
     def _pair_scores(self, labels: Array, singles: Array) -> tuple[NDArray[np.intp], Array]:
@@ -81,20 +86,19 @@ class Search:
         if not len(anchors):
             return anchors, np.zeros((0, len(self._pairable)), dtype=np.float32)
         self._prepare(anchors)
-        known = Moments(*(np.stack(p) for p in zip(*(self._fields(a) for a in anchors), strict=True)))
-        failing = np.flatnonzero(labels)
-        inside = self._matrix[np.ix_(failing, anchors)].T @ self._right[failing]
-        evidence = log_ratio(inside, known)
+        inside = []
+        for rows in self._rows:
+            failing = rows[labels[rows] > 0]
+            inside.append(self._matrix[np.ix_(failing, anchors)].T @ self._right[failing])
+        evidence = log_ratio(
+            inside, [stacked(each) for each in zip(*(self._pairs[int(a)] for a in anchors), strict=True)]
+        )
         weights = self._weights[anchors][:, None] + self._weights[self._pairable][None]
         weights += _PAIR_PRIOR[self._named[anchors][:, None] + self._named[self._pairable][None]]
         return anchors, np.where(evidence > 0, evidence + weights, np.float32(NOTHING))
 
-    def _fields(self, anchor: np.intp) -> tuple[Array, ...]:
-        known = self._pairs[int(anchor)]
-        return (known.fixed, known.failing, known.total, known.inside, known.expected)
-
     def _prepare(self, anchors: NDArray[np.intp]) -> None:
         new = [int(a) for a in anchors if int(a) not in self._pairs]
         if new:
-            known = moments(self._matrix[:, new], self._right, self._strata, self._failing)
-            self._pairs.update({a: known.take(i) for i, a in enumerate(new)})
+            known = [moments(self._matrix[:, new], self._right, one, self._failing) for one in self._levels]
+            self._pairs.update({a: [each.take(i) for each in known] for i, a in enumerate(new)})

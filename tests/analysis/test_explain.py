@@ -190,6 +190,21 @@ def test_without_a_healthy_side_there_is_nothing_to_compare_with():
     assert answer.silence.reason == "no_healthy_side"
 
 
+def test_a_service_where_nearly_all_have_the_cause_does_not_drown_what_another_shows():
+    rng = np.random.default_rng(5)
+    environments = []
+    for i in range(400):
+        first = i % 2 == 0
+        driver = "1.0" if (first and i > 20) or (not first and rng.random() < 0.2) else "2.0"
+        configuration = {"package.driver": driver, **{f"package.filler-{j}": f"1.{rng.integers(4)}" for j in range(30)}}
+        if not first:
+            configuration["package.companion"] = driver if rng.random() < 0.97 else "1.0"
+        failures = float(rng.random() < (0.9 if driver == "1.0" else 0.05))
+        environments.append(Environment(i, "first" if first else "second", configuration, 100.0, failures))
+    best = explain(environments, packages=["companion", "driver"]).suggestions[0]
+    assert best.conditions == (Condition("package.driver", "==", "1.0"),)
+
+
 def test_healthy_environments_of_other_services_are_no_evidence():
     failing = fleet(10, lambda c, rng: True)
     others = [Environment(100 + e.id, "web", {}, 100, 0) for e in failing]
