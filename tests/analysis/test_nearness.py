@@ -51,7 +51,11 @@ def test_relatives_are_shown_with_how_similar_they_are():
 
 
 def test_what_is_new_beside_a_pinned_signature_goes_with_it_and_beside_two_with_the_nearer():
-    near = ["Error: no route to the host given", "Error: no route to the hosts given", "Error: no route to the host givens"]
+    near = [
+        "Error: no route to the host given",
+        "Error: no route to the hosts given",
+        "Error: no route to the host givens",
+    ]
     together = group("", [signature("a", near[0]), signature("b", near[1]), signature("c", near[2])])
     assert len({member[0] for member in together.members.values()}) == 1
     apart = group(
