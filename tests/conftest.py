@@ -1,12 +1,19 @@
 """What tests of many rooms share."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 
+import hypothesis
 import pytest
 from otlp_samples import FakeHost
 
 from otel_insights.worker import Worker
+
+# no example is failed for being slow: machines are shared; continuous integration tries the same ones every time
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(scope="session")

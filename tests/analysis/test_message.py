@@ -73,6 +73,6 @@ def test_any_text_gives_one_short_line(message):
     "piece", ["'", '"', "(", "a.", "a@", "a-", "1", "1.", "/a", ":", "a/b", "[{(", "<n> ", "'A a ", "a:1"]
 )
 def test_long_messages_take_bounded_time(piece):
-    start = time.perf_counter()
+    start = time.process_time()
     template(piece * 50_000)
-    assert time.perf_counter() - start < 0.2
+    assert time.process_time() - start < 2, "a quadratic one takes minutes"

@@ -89,9 +89,9 @@ def test_no_new_cluster_gets_an_id_that_folded_fingerprints_hold():
 
 @pytest.mark.parametrize("pattern", ["*a" * 100, "*?" * 100, "[" * 300, "*[!a]*" * 40, "(a+)+$", "**" * 150])
 def test_no_pattern_takes_long(pattern):
-    began = time.perf_counter()
+    began = time.process_time()
     Rule(message=pattern).matches("", "a" * 100_000, "")
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 5, "one that backtracks takes for ever"
 
 
 def test_a_rule_of_several_patterns_needs_all_of_them():

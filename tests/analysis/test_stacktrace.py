@@ -242,8 +242,8 @@ def test_nothing_that_arrives_raises(text):
 def test_time_is_linear(piece):
     def seconds(n: int) -> float:
         text = "Traceback (most recent call last):\n" * (n % 2) + piece * n
-        start = time.perf_counter()
+        start = time.process_time()
         parse(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(seconds(8000) for _ in range(3)) < 20 * min(seconds(1000) for _ in range(3)) + 0.05

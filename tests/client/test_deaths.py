@@ -203,7 +203,7 @@ async def test_nobody_listening_costs_a_dying_process_no_more_than_the_bound(wor
     setup = "import otel_insights; otel_insights.instrument(flush_timeout=0.3)"
     ended = (
         "import atexit, time\nstarted = time.monotonic()\n"
-        "atexit.register(lambda: print(time.monotonic() - started < 2))\n"
+        "atexit.register(lambda: print(time.monotonic() - started < 5))\n"
     )
     imports = "import opentelemetry.sdk._logs, opentelemetry.exporter.otlp.proto.http._log_exporter\n"
     dead = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
