@@ -8,7 +8,8 @@ A store keeps a mapping (trace id, key) -> occurrence and does, for every observ
 1. look up each of `sought_keys(...)`; the first hit is the occurrence that this observation belongs to, else it is new;
 2. save each of `kept_keys(...)` for that occurrence.
 
-An observation without a trace id is an occurrence of its own: there is nothing to tell it from a second failure.
+An observation without a trace id (none, or all zeros) is an occurrence of its own: nothing tells it from a second
+failure.
 
 An incomplete observation (its stack was cut before the place of the failure, or is missing) can only be recognised by
 type and message, which a logger may have recorded as the exception's first argument. Therefore complete ones are kept
@@ -17,10 +18,7 @@ two raises. Nor do incomplete ones whose messages only begin alike. `takes_over`
 has, whatever the order of arrival; incomplete observations take over that of their occurrence.
 """
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
-
-Occurrence = TypeVar("Occurrence")
+from collections.abc import Sequence
 
 
 def kept_keys(raise_keys: Sequence[str], *, complete: bool) -> tuple[str, ...]:
@@ -59,18 +57,3 @@ def takes_over(fingerprint: str, *, complete: bool, from_fingerprint: str, from_
 def same_raise(one: Sequence[str], other: Sequence[str], *, one_complete: bool, other_complete: bool) -> bool:
     """Tell whether two observations of one trace, given by their raise keys, are records of one raise."""
     return not set(kept_keys(one, complete=one_complete)).isdisjoint(sought_keys(other, complete=other_complete))
-
-
-def find(
-    lookup: Callable[[str, str], Occurrence | None], trace_id: str, raise_keys: Sequence[str], *, complete: bool
-) -> Occurrence | None:
-    """Return the occurrence that an observation belongs to; None when it is the first record of its raise.
-
-    `lookup` takes a trace id and a key. An all-zero trace id is none.
-    """
-    if not trace_id.strip("0"):
-        return None
-    for key in sought_keys(raise_keys, complete=complete):
-        if (found := lookup(trace_id, key)) is not None:
-            return found
-    return None

@@ -1,7 +1,7 @@
 """Which observations of a trace are records of one raise."""
 
 from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
-from otel_insights.analysis.occurrences import find, kept_keys, same_raise, sought_keys, takes_over
+from otel_insights.analysis.occurrences import kept_keys, same_raise, sought_keys, takes_over
 
 INNER = """Traceback (most recent call last):
   File "/app/shop/cart.py", line 12, in total
@@ -87,43 +87,6 @@ def test_a_wrapper_whose_stack_holds_its_root_is_complete_although_its_own_end_w
     observed = seen(text, message="no", kind="shop.Bad")
     assert observed.complete
     assert are_same(observed, seen(INNER))
-
-
-class Table:
-    """What a store does, in a dictionary."""
-
-    def __init__(self):
-        self.saved: dict[tuple[str, str], int] = {}
-        self.count = 0
-
-    def observe(self, trace_id: str, one: Fingerprint) -> int:
-        found = find(lambda t, k: self.saved.get((t, k)), trace_id, one.raise_keys, complete=one.complete)
-        if found is None:
-            self.count += 1
-            found = self.count
-        for key in kept_keys(one.raise_keys, complete=one.complete):
-            self.saved.setdefault((trace_id, key), found)
-        return found
-
-
-def test_a_request_is_counted_once_however_often_it_is_recorded():
-    table = Table()
-    assert {table.observe("a1", one) for one in (seen(INNER), seen(OUTER), seen(OUTER, message="id"))} == {1}
-
-
-def test_traces_do_not_share_occurrences():
-    table = Table()
-    assert table.observe("a1", seen(INNER)) != table.observe("a2", seen(INNER))
-
-
-def test_without_a_trace_every_observation_counts():
-    table = Table()
-    assert len({table.observe(trace, seen(INNER)) for trace in ("", "", "0" * 32)}) == 3
-
-
-def test_complete_ones_find_incomplete_ones_that_came_before():
-    table = Table()
-    assert table.observe("a1", seen(OUTER[:90])) == table.observe("a1", seen(OUTER))
 
 
 def test_keys_that_are_sought_and_kept_are_few():

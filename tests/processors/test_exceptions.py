@@ -246,3 +246,11 @@ async def test_store_that_cannot_be_written_is_an_answer_to_try_again(exceptions
     with pytest.raises(Refused, match="disk is full"):
         await passing([exceptions], spans(span(1, raised(charge, 5))), sink)
     assert sink.got == []
+
+
+async def test_trace_id_of_zeros_is_none_so_that_every_record_counts(exceptions, host):
+    for body in ("one", "two"):
+        record = log(body, raised(charge, 5), trace_id=bytes(16), span_id=bytes(8))
+        await passing([exceptions], logs(record), Sink())
+    await exceptions.analyse()
+    assert await counted(host) == 2
