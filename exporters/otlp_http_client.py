@@ -8,15 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from isal import igzip
 
 from otel_insights.component import Accepted
-from otel_insights.errors import ConfigError, Refused
+from otel_insights.errors import Refused
 from otel_insights.exporters.otlp_answers import accepted, http_error
-from otel_insights.exporters.otlp_target import Endpoint, Target
+from otel_insights.exporters.otlp_target import Target, proxy_for
 from otel_insights.payload import Payload, Signal
 
 _CONNECTIONS: Final = 32
@@ -48,7 +47,7 @@ class HttpClient:
             connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=tls),
             headers=headers,
             cookie_jar=aiohttp.DummyCookieJar(),
-            proxy=_proxy_for(target.endpoint),
+            proxy=proxy_for(target.endpoint),
         )
 
     async def stop(self) -> None:
@@ -91,14 +90,3 @@ class HttpClient:
             content_type,
             now=self.wall_clock(),
         )
-
-
-def _proxy_for(endpoint: Endpoint) -> str | None:
-    """Read `http_proxy`, `https_proxy` and `no_proxy`, as gRPC does on its own; aiohttp would read ~/.netrc as well."""
-    if proxy_bypass(endpoint.authority):
-        return None
-    name = "https" if endpoint.secure else "http"
-    proxy = getproxies().get(name)
-    if proxy and not proxy.startswith(("http://", "https://")):
-        raise ConfigError(f"environment variable {name}_proxy", "expected a URL such as http://proxy:3128")
-    return proxy

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from otel_insights.errors import ConfigError
 
@@ -69,6 +70,20 @@ def _check(text: str, parts: SplitResult) -> None:
         raise ValueError("expected an endpoint without credentials: they belong into headers")
     if parts.query or parts.fragment:
         raise ValueError("expected an endpoint without a query or fragment")
+
+
+def proxy_for(endpoint: Endpoint) -> str | None:
+    """Read `http_proxy`, `https_proxy` and `no_proxy`, as gRPC does on its own; aiohttp would read ~/.netrc as well.
+
+    Raises ConfigError for a proxy that is no http(s) URL.
+    """
+    if proxy_bypass(endpoint.authority):
+        return None
+    name = "https" if endpoint.secure else "http"
+    proxy = getproxies().get(name)
+    if proxy and not proxy.startswith(("http://", "https://")):
+        raise ConfigError(f"environment variable {name}_proxy", "expected a URL such as http://proxy:3128")
+    return proxy
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from otel_insights.cli_alerts import app as alerts_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at a configuration without running it.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(clusters_app, name="clusters")
+app.add_typer(alerts_app, name="alerts")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file. Without one, the defaults hold.", metavar="F")

@@ -24,11 +24,12 @@ BUILT_IN = (
     "exporters.debug",
     "exporters.otlp",
     "exporters.otlp_file",
+    "exporters.webhook",
 )
 """Modules below `otel_insights`, each named after the type that its FACTORY makes. A module is imported when used."""
 
 GROUP = "otel_insights.components"
-"""Others' factories: entry points named `<kind>.<type>`, such as `exporters.webhook`, whose object is a Factory."""
+"""Others' factories: entry points named `<kind>.<type>`, such as `exporters.influx`, whose object is a Factory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def _place(name: str) -> tuple[Kind, str]:
     try:
         return Kind(kind), type_
     except ValueError:
-        raise ConfigError(f"entry point {name} of {GROUP}", "a name such as exporters.webhook", name) from None
+        raise ConfigError(f"entry point {name} of {GROUP}", "a name such as exporters.influx", name) from None
 
 
 def _module_source(name: str) -> Callable[[], Factory[Any]]:

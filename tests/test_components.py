@@ -43,6 +43,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "exporters.debug": {},
     "exporters.otlp": {"endpoint": "http://127.0.0.1:1"},
     "exporters.otlp_file": {"path": "{folder}/out.jsonl"},
+    "exporters.webhook": {"url": "http://127.0.0.1:1/hook"},
 }
 """Settings with which a component starts on any machine; `{folder}` becomes one that holds an empty in.jsonl."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
 
@@ -95,6 +96,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ),
     LIVES,
     FEEDBACK,
+    DELIVERIES,
 )
 
 
