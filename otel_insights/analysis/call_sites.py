@@ -24,6 +24,7 @@ _ALIKE_BUT_FOR_FIRST: Final = 0.8
 class CallSite:
     """What was logged at one place in the code."""
 
+    name: str
     templates: list[Template] = field(default_factory=list)
 
     @property

@@ -66,6 +66,8 @@ class Holes:
 
     @staticmethod
     def _is_enough(tokens: Tokens, at: int, fellows: list[Template]) -> bool:
+        if len(fellows) == 1:  # all that was like it has gone into it
+            return False
         values = {one.tokens[at] for one in fellows if not decides_at(one.tokens, at)}
         if at == 0:
             return len(values) >= _ENOUGH_AT_FIRST or any(one.opens and one.tokens[0] == VALUE for one in fellows)

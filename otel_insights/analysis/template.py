@@ -28,10 +28,31 @@ class Template:
     """Whether its first word was found to be a value."""
     into: Template | None = None
     """The one that has taken it in."""
+    mined: bool = False
+    """Whether lines find it by their words, and not only by their place in the code or by what the sender names."""
+    sites: list[str] = field(default_factory=list)
+    """Places in the code that log it."""
 
     def generalise(self, tokens: Tokens, gaps: Gaps) -> None:
         """Take more general tokens."""
         self.tokens, self.gaps, self.text = tokens, gaps, text_of(tokens, gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A template as it is remembered: all that a miner needs to go on with it."""
+
+    id: str
+    text: str
+    tokens: Tokens
+    gaps: Gaps
+    opens: bool = False
+    mined: bool = True
+    sites: tuple[str, ...] = ()
+    hits: int = 0
+    """When this was written: only good to tell which one is the larger."""
+    into: str = ""
+    """The id of the one that has taken it in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 from otel_insights.analysis.deciding import decides_at
 from otel_insights.analysis.masking import VALUE
-from otel_insights.analysis.template import Template
+from otel_insights.analysis.template import Template, live
 from otel_insights.analysis.tokens import MARKS, Tokens
 
 _MOST_STEPS: Final = 2_000
@@ -40,8 +40,8 @@ class TemplateTree:
             node, at = todo.pop()
             if at == len(tokens):
                 found = node.get(None)
-                if isinstance(found, Template) and found.into is None:
-                    return found
+                if isinstance(found, Template):
+                    return live(found)
                 continue
             token = tokens[at]
             if at and token != VALUE and token not in MARKS and not decides_at(tokens, at):

@@ -11,15 +11,14 @@ The idea of a tree is Drain's (He et al., ICWS 2017), that of places with many v
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from otel_insights.analysis.bodies import LONGEST, sentence_of
 from otel_insights.analysis.call_sites import CallSite, common
 from otel_insights.analysis.holes import Holes
 from otel_insights.analysis.masking import VALUE
-from otel_insights.analysis.template import Match, Template, id_of, live, merged
+from otel_insights.analysis.template import Kept, Match, Template, id_of, live, merged
 from otel_insights.analysis.template_tree import TemplateTree
 from otel_insights.analysis.tokens import Gaps, Tokens, text_of, tokens_of
 
@@ -27,17 +26,10 @@ _ZEROS: Final = {ord(digit): "0" for digit in "123456789"}
 _NUMBER: Final = re.compile(r"(?<![0-9A-Za-z])[a-f]*[0-9](?:[0-9a-f.:/-]*[0-9a-f])?|[0-9]+")
 """What holds a digit is a value, however long it is."""
 _AT_HAND: Final = 10_000
-_VERSION: Final = 1
+_MOST_SITES: Final = 20_000
+_MOST_SITES_KEPT: Final = 64
 _Place = tuple[str, str, str]
 """A call site, the template that the sender names, and a text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Merger:
-    """A template went into another one, under whose id its lines count from now on."""
-
-    old: str
-    into: str
 
 
 class Miner:
@@ -45,15 +37,14 @@ class Miner:
 
     An id is a hash of the first text of its template and of `key`: it stays when the template becomes more general, and
     is the same in every process that meets that text first. At most `most_templates` are kept: beyond, the eighth that
-    was needed least recently is forgotten, and comes back under the same id when the same text does. What was merged is
-    told by `mergers` until `clear_mergers`.
+    was needed least recently is forgotten, and comes back under the same id when the same text does. What has changed
+    is told by `take_changes`, so that it can be remembered, and `recall`ed by another miner.
     """
 
     def __init__(self, key: str = "", *, most_templates: int = 10_000, most_remembered: int = 50_000) -> None:
         self.key = key
         self.most_templates = most_templates
         self.most_remembered = most_remembered
-        self.mergers: list[Merger] = []
         self._by_id: dict[str, Template] = {}
         self._by_tokens: dict[Tokens, Template] = {}
         self._sites: dict[str, CallSite] = {}
@@ -63,6 +54,7 @@ class Miner:
         self._at_hand: dict[_Place, Template] = {}
         self._clock = 0
         self._created = 0
+        self._changed: dict[int, Template] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -73,44 +65,63 @@ class Miner:
         `site` names the place in the code that logged it, `known` is the template that the sender names; both are
         heeded before anything is guessed. `hits` is how many lines it stands for.
         """
-        template, is_new, text = self._find(line, site, known, learn=True)
+        created = self._created
+        template = self.template_of(line, site, known)
         if template is None:
             return None
         template.hits += hits
-        return Match(template.id, template.text, is_new=is_new, line=text)
+        is_new = self._created > created and template.hits == hits
+        return Match(template.id, template.text, is_new=is_new, line=sentence_of(line))
 
     def match(self, line: str, *, site: str = "", known: str = "") -> Match | None:
         """Tell which template a body is of, learning nothing. None for one that fits none."""
-        template, _, text = self._find(line, site, known, learn=False)
-        return Match(template.id, template.text, line=text) if template else None
+        template = self.template_of(line, site, known, learn=False)
+        return Match(template.id, template.text, line=sentence_of(line)) if template else None
 
-    def clear_mergers(self) -> list[Merger]:
-        """Give the mergers since the last call."""
-        mergers, self.mergers = self.mergers, []
-        return mergers
+    def take_changes(self) -> list[Kept]:
+        """Give the templates that are new, have become more general or have gone into others, since the last call."""
+        changed, self._changed = self._changed, {}
+        return [
+            Kept(
+                one.id,
+                one.text,
+                one.tokens,
+                one.gaps,
+                one.opens,
+                one.mined,
+                tuple(one.sites[:_MOST_SITES_KEPT]),
+                one.hits,
+                live(one).id if one.into is not None else "",
+            )
+            for one in changed.values()
+        ]
 
-    def _find(self, line: str, site: str, known: str, *, learn: bool) -> tuple[Template | None, bool, str]:
-        head = line if len(line) <= LONGEST else line[:LONGEST]
-        place = (site, known, head.translate(_ZEROS))
+    @property
+    def has_changed(self) -> bool:
+        """Tell whether `take_changes` has something to give."""
+        return bool(self._changed)
+
+    def template_of(self, line: str, site: str = "", known: str = "", *, learn: bool = True) -> Template | None:
+        """Find the template of a body, as `learn` does, or as `match`: for whoever has very many lines."""
+        place = (site, known, (line if len(line) <= LONGEST else line[:LONGEST]).translate(_ZEROS))
         template = self._at_hand.get(place)
         if template is None:
             return self._find_anew(place, line, learn=learn)
         if template.into is not None:
             template = self._at_hand[place] = live(template)
         template.used = self._clock
-        return template, False, line
+        return template
 
-    def _find_anew(self, place: _Place, line: str, *, learn: bool) -> tuple[Template | None, bool, str]:
+    def _find_anew(self, place: _Place, line: str, *, learn: bool) -> Template | None:
         """Look for a line whose digits, letter for letter, none had: by its sentence, first in the memo."""
         text = sentence_of(line)
         memo = (*place[:2], _NUMBER.sub("0", text))
         template = self._memo.get(memo)
-        created = self._created
         self._clock += 1
         if template is None:
             template = self._of_text(text, *place[:2], learn=learn)
             if template is None:
-                return None, False, text
+                return None
             if len(self._memo) >= self.most_remembered:
                 self._memo.clear()
             self._memo[memo] = template
@@ -119,7 +130,7 @@ class Miner:
         if len(self._at_hand) >= _AT_HAND:
             self._at_hand.clear()
         self._at_hand[place] = template
-        return template, self._created > created and template.hits == 0, text
+        return template
 
     def _of_text(self, text: str, site: str, known: str, *, learn: bool) -> Template | None:
         if known:
@@ -130,8 +141,8 @@ class Miner:
         if site:
             here = self._sites.get(site)
             if here is None:
-                here = CallSite()
-                if learn:
+                here = CallSite(site)
+                if learn and len(self._sites) < _MOST_SITES:
                     self._sites[site] = here
             if not here.is_wrapper:
                 return self._of_site(here, tokens, gaps, learn=learn)
@@ -149,8 +160,14 @@ class Miner:
         if found is None and learn:
             found = self._by_id.get(id_of(self.key, text_of(tokens, gaps))) or self._create(tokens, gaps)
             here.templates.append(found)
+            if len(found.sites) < _MOST_SITES_KEPT:
+                found.sites.append(here.name)
+                self._changed[found.number] = found
         elif found is not None and learn and found.tokens != tokens:
-            found.generalise(*common(found.tokens, found.gaps, tokens))
+            wider = common(found.tokens, found.gaps, tokens)
+            if wider[0] != found.tokens:
+                found.generalise(*wider)
+                self._changed[found.number] = found
         return found
 
     def _of_tokens(self, tokens: Tokens, gaps: Gaps, *, learn: bool) -> Template | None:
@@ -159,6 +176,7 @@ class Miner:
             found = self._by_id.get(id_of(self.key, text_of(tokens, gaps)))
             if found is None:
                 found = self._create(tokens, gaps)
+                found.mined = True
                 self._by_tokens[tokens] = found
                 self._enter(found)
         if found is not None and learn:
@@ -172,6 +190,7 @@ class Miner:
         self._created += 1
         made = Template(id_of(self.key, text), tokens, gaps, text, self._created)
         self._by_id[made.id] = made
+        self._changed[made.number] = made
         return made
 
     def _enter(self, template: Template) -> None:
@@ -202,7 +221,9 @@ class Miner:
                 self._redirect(one, survivor)
         survivor.opens = survivor.opens or at == 0
         survivor.generalise(tokens, gaps)
+        survivor.mined = True
         self._by_tokens[tokens] = survivor
+        self._changed[survivor.number] = survivor
         return survivor
 
     def _redirect(self, old: Template, survivor: Template) -> None:
@@ -210,7 +231,7 @@ class Miner:
         survivor.hits += old.hits
         survivor.opens = survivor.opens or old.opens
         self._by_id[old.id] = survivor
-        self.mergers.append(Merger(old.id, survivor.id))
+        self._changed[old.number] = old
 
     def _forget(self) -> None:
         """Let go of the eighth of templates that was needed least recently, and of what led to them."""
@@ -236,49 +257,29 @@ class Miner:
         self._at_hand.clear()
         self._holes.forget_dead(kept)
 
-    def to_state(self) -> dict[str, Any]:
-        """Give all that is needed to go on, as plain JSON."""
-        alive = sorted({id(one): one for one in self._by_id.values()}.values(), key=lambda one: one.number)
-        index = {one.number: place for place, one in enumerate(alive)}
-        mined = {one.number for one in self._by_tokens.values() if one.into is None}
-        return {
-            "version": _VERSION,
-            "key": self.key,
-            "templates": [
-                [
-                    one.id,
-                    one.tokens,
-                    [*map(int, one.gaps)],
-                    one.text,
-                    one.hits,
-                    int(one.opens),
-                    int(one.number in mined),
-                ]
-                for one in alive
-            ],
-            "redirects": {id_: index[live(one).number] for id_, one in self._by_id.items() if id_ != live(one).id},
-            "sites": {
-                name: [index[live(one).number] for one in here.templates if live(one).number in index]
-                for name, here in self._sites.items()
-            },
-        }
-
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], **limits: int) -> Miner:
-        """Go on where `to_state` was called. Raises ValueError for a state of another version."""
-        if state.get("version") != _VERSION:
-            raise ValueError(f"expected a state of version {_VERSION}, got {state.get('version')!r}")
-        miner = cls(state["key"], **limits)
-        made: list[Template] = []
-        for id_, tokens, gaps, text, hits, opens, mined in state["templates"]:
+    def recall(cls, key: str, templates: Sequence[Kept], **limits: int) -> Miner:
+        """Go on with what `take_changes` gave: of each id the last, in the order in which they were made."""
+        miner = cls(key, **limits)
+        made: dict[str, Template] = {}
+        for one in templates:
             miner._created += 1
-            one = Template(id_, tuple(tokens), tuple(map(bool, gaps)), text, miner._created, hits, 0, bool(opens))
-            made.append(one)
-            miner._by_id[id_] = one
-            if mined:
-                miner._by_tokens[one.tokens] = one
-        miner._by_id.update({old: made[place] for old, place in state["redirects"].items()})
-        miner._sites = {name: CallSite([made[place] for place in places]) for name, places in state["sites"].items()}
-        for one in list(miner._by_tokens.values()):
-            miner._enter(one)
+            made[one.id] = miner._recalled(one)
+        for one in templates:
+            if one.into and (into := made.get(one.into)):
+                made[one.id].into = into
+        for found in made.values():
+            miner._by_id[found.id] = live(found)
+            if found.mined:
+                miner._by_tokens.setdefault(found.tokens, found)
+        for found in made.values():
+            if found.mined and found.into is None:
+                miner._enter(found)
         return miner
+
+    def _recalled(self, one: Kept) -> Template:
+        made = Template(one.id, one.tokens, one.gaps, one.text, self._created, one.hits, opens=one.opens)
+        made.mined, made.sites = one.mined, [*one.sites]
+        for site in one.sites:
+            self._sites.setdefault(site, CallSite(site)).templates.append(made)
+        return made
