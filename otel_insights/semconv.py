@@ -47,6 +47,10 @@ class Name:
 FINGERPRINT: Final = "otel_insights.exception.fingerprint"
 CLUSTER_ID: Final = "otel_insights.exception.cluster.id"
 CLUSTER_PROBABILITY: Final = "otel_insights.exception.cluster.probability"
+MECHANISM: Final = "otel_insights.exception.mechanism"
+HANDLED: Final = "otel_insights.exception.handled"
+STACKTRACE_HASH: Final = "otel_insights.exception.stacktrace.hash"
+REDACTIONS: Final = "otel_insights.redactions"
 CLUSTER_TITLE: Final = "otel_insights.cluster.title"
 CLUSTER_SURVIVOR: Final = "otel_insights.cluster.merged_into"
 CLUSTER_SPLIT_FROM: Final = "otel_insights.cluster.split_from"
@@ -84,6 +88,15 @@ EMITTED: Final = (
     Name(FINGERPRINT, "attribute", "", "Hash of the exception's normalised chain: the same fault has the same one"),
     Name(CLUSTER_ID, "attribute", "", "The cluster of exceptions; an id never changes its meaning"),
     Name(CLUSTER_PROBABILITY, "attribute", "1", "How sure the clustering is of the membership, 0 to 1"),
+    Name(
+        MECHANISM,
+        "attribute",
+        "",
+        "Where an application saw the exception: `sys.excepthook`, `threading`, `asyncio`, ...",
+    ),
+    Name(HANDLED, "attribute", "", "Whether the application caught and reported it itself"),
+    Name(STACKTRACE_HASH, "attribute", "", "Hash of a trace's functions and types, where the trace may not leave"),
+    Name(REDACTIONS, "attribute", "{value}", "How many values were replaced in what bears it"),
     Name(CLUSTER_TITLE, "attribute", "", "What a person reads: the type and the message without its values"),
     Name(CLUSTER_SURVIVOR, "attribute", "", "On a merge: the cluster whose id goes on"),
     Name(CLUSTER_SPLIT_FROM, "attribute", "", "On a new cluster: the one of which it was a part"),

@@ -33,6 +33,7 @@ class Courier:
     thread: threading.Thread = field(init=False)
     # an RLock within: a hook may run in a thread that is in here already, from the garbage collector
     _changed: threading.Condition = field(default_factory=threading.Condition, init=False)
+    _woken: bool = field(default=False, init=False)
     _asked: int = field(default=0, init=False)
     _answered: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
@@ -43,6 +44,12 @@ class Courier:
         """Begin; the thread keeps no process alive."""
         self.thread = threading.Thread(target=self._run, name="otel_insights", daemon=True)
         self.thread.start()
+
+    def wake(self) -> None:
+        """Deliver soon; nobody waits."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds until what came before is delivered; whether it was."""
@@ -73,7 +80,8 @@ class Courier:
         closed = False
         while not closed:
             with self._changed:
-                self._changed.wait_for(lambda: self._asked > self._answered, self.delay)
+                self._changed.wait_for(lambda: self._woken or self._asked > self._answered, self.delay)
+                self._woken = False
                 asked, closed = self._asked, self._closed
             self._work(waited_for=asked > self._answered)
             with self._changed:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import traceback
 from collections.abc import Iterator
 
 from otel_insights.client.settings import Settings
+from otel_insights.stack_reduction import stack_hash
 
 TYPE, MESSAGE, STACKTRACE = "exception.type", "exception.message", "exception.stacktrace"
 STACKTRACE_HASH = "otel_insights.exception.stacktrace.hash"
@@ -18,7 +18,7 @@ def describe(exception: BaseException, settings: Settings) -> dict[str, str]:
     """Give the attributes of the semantic conventions. Never raises for what an exception does when looked at."""
     found = {TYPE: type_name(exception), MESSAGE: message(exception)[:_LONGEST_MESSAGE]}
     if settings.stacktrace == "hash":
-        found[STACKTRACE_HASH] = stack_hash(exception)
+        found[STACKTRACE_HASH] = stack_hash(_full(exception))
     else:
         lines = _full(exception) if settings.stacktrace == "full" else "".join(_frames(exception))
         found[STACKTRACE] = tail(lines, settings.max_stacktrace)
@@ -80,13 +80,3 @@ def _chain(exception: BaseException) -> list[BaseException]:
         found.append(one)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return found[::-1]
-
-
-def stack_hash(exception: BaseException) -> str:
-    """Hash types, modules and functions of the whole chain to 16 hex digits: the same failure has the same one."""
-    digest = hashlib.sha256()
-    for one in _chain(exception):
-        for frame, _ in traceback.walk_tb(one.__traceback__):
-            digest.update(f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}\n".encode())
-        digest.update(f"{type_name(one)}\n".encode())
-    return digest.hexdigest()[:16]

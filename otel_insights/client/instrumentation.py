@@ -18,7 +18,8 @@ from otel_insights.client.settings import Settings, opted_out, settings
 
 if TYPE_CHECKING:
     from otel_insights.client.pipeline import Pipeline
-    from otel_insights.client.spans import Witness
+    from otel_insights.client.tracing import Tracing
+    from otel_insights.redaction import Redactor
 
 MECHANISM, HANDLED = "otel_insights.exception.mechanism", "otel_insights.exception.handled"
 _RESERVED = frozenset({"hwid", "event_name", "app_version", "client_type"})
@@ -30,10 +31,11 @@ class Installed:
     """What instrument() put into this process."""
 
     settings: Settings
+    redactor: Redactor
+    tracing: Tracing
     pipeline: Pipeline
     hooks: list[Hook] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
-    witness: Witness | None = None
     waited: bool = False
     """Whether the time that a dying process gives us is spent."""
 
@@ -80,9 +82,14 @@ def instrument(
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415
-        from otel_insights.client.spans import watch  # noqa: PLC0415
+        from otel_insights.client.tracing import giving_way, join  # noqa: PLC0415
+        from otel_insights.redaction import Redactor  # noqa: PLC0415
 
-        _installed = Installed(chosen, build(chosen), standard(capture, die), witness=watch())
+        redactor = Redactor(chosen.hash_salt)
+        tracing = join(chosen, redactor)
+        _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), standard(capture, die))
+        if tracing.own is not None:
+            _installed.hooks.append(giving_way(tracing.own))
         for hook in _installed.hooks:
             hook.install()
         _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
@@ -104,8 +111,7 @@ def uninstrument() -> None:
             sys.meta_path.remove(waiting)
     for hook in reversed(installed.hooks):
         hook.restore()
-    if installed.witness is not None:
-        installed.witness.active = False
+    installed.tracing.stop()
     atexit.unregister(shutdown)
     installed.pipeline.courier.close(installed.settings.flush_timeout)
 
@@ -222,4 +228,5 @@ def _after_fork() -> None:
         from otel_insights.client.pipeline import build  # noqa: PLC0415
 
         _installed.waited = False
-        _installed.pipeline = build(_installed.settings)
+        _installed.tracing.after_fork(_installed.settings)
+        _installed.pipeline = build(_installed.settings, _installed.redactor, _installed.tracing)

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadableLogRecord, ReadWriteLogRecord
-from opentelemetry.sdk._logs.export import LogRecordExporter
 from opentelemetry.sdk.resources import Resource
 
+from otel_insights.client.exporters import Fan
 from otel_insights.client.guard import log
-from otel_insights.client.redaction import Redactor
+from otel_insights.redaction import Redactor
 
 _TALKATIVE = (
     "opentelemetry.exporter.otlp.proto.http",
     "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "urllib3.connectionpool",
     "urllib3.util.retry",
 )
@@ -28,7 +29,7 @@ _TALKATIVE = (
 class Outbox(LogRecordProcessor):
     """Keeps at most `size` records and drops what comes then; what is dropped is counted."""
 
-    exporter: LogRecordExporter
+    exporter: Fan[ReadableLogRecord]
     redactor: Redactor
     size: int
     batch: int
@@ -44,11 +45,10 @@ class Outbox(LogRecordProcessor):
 
     def send(self) -> None:
         """Export everything that waits; of one thread only, since it is silent for its own thread only."""
-        with _quiet():
+        with quiet():
             while self._queue:
                 waiting = [self._queue.popleft() for _ in range(min(self.batch, len(self._queue)))]
-                result = self.exporter.export([self._clean(one) for one in waiting])
-                if result.value:
+                if not self.exporter.export([self._clean(one) for one in waiting]):
                     log.info("otel_insights: %d events could not be exported", len(waiting))
 
     def _clean(self, record: ReadWriteLogRecord) -> ReadableLogRecord:
@@ -60,7 +60,7 @@ class Outbox(LogRecordProcessor):
 
     def shutdown(self) -> None:
         """Abort what the exporter is at."""
-        self.exporter.shutdown()  # type: ignore[no-untyped-call]
+        self.exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the courier flushes
         """Do nothing: the courier's thread sends."""
@@ -68,7 +68,7 @@ class Outbox(LogRecordProcessor):
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep what the exporter logs on this thread off the application's stderr; on other threads it may be theirs."""
     here = threading.get_ident()
 

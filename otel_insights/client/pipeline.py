@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,16 +9,20 @@ from dataclasses import dataclass
 from opentelemetry import _logs, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.context import Context, get_current
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from otel_insights.client import surroundings
 from otel_insights.client.courier import Courier
+from otel_insights.client.exporters import fan
+from otel_insights.client.guard import guarded
+from otel_insights.client.identity import complete
 from otel_insights.client.outbox import Outbox
-from otel_insights.client.redaction import Redactor
-from otel_insights.client.settings import Settings
+from otel_insights.client.settings import Settings, number
+from otel_insights.client.span_outbox import SpanOutbox
+from otel_insights.client.tracing import Tracing
+from otel_insights.redaction import Redactor
 
 SCOPE = "otel_insights.client"
 FATAL, ERROR, INFO = SeverityNumber.FATAL, SeverityNumber.ERROR, SeverityNumber.INFO
@@ -55,23 +58,27 @@ class Pipeline:
         self.logger.emit(record)
 
 
-def build(settings: Settings) -> Pipeline:
+def build(settings: Settings, redactor: Redactor, tracing: Tracing) -> Pipeline:
     """Make the way out and start its courier. Again after a fork: nothing of the parent's may be sent twice."""
-    redactor = Redactor(settings.hash_salt)
-    own = surroundings.attributes(settings.environment_variables, redactor)
+    spans = tracing.outbox
     theirs = _logs.get_logger_provider()
     if isinstance(theirs, LoggerProvider) and (processors := _processors(theirs)) is not None:
-        resource = _resource(theirs.resource, own, settings)
+        resource = complete(theirs.resource, settings, redactor)
         provider = LoggerProvider(resource, shutdown_on_exit=False, multi_log_record_processor=processors)
-        return _started(provider, settings, redactor, lambda waited_for: waited_for and theirs.force_flush())
-    tracing = trace.get_tracer_provider()
+
+        def flush(waited_for: bool) -> None:  # noqa: FBT001 - the courier says so
+            if waited_for:
+                theirs.force_flush()
+
+        return _started(provider, settings, redactor, flush, spans=spans)
     resource = Resource.create()
-    if isinstance(found := getattr(tracing, "resource", None), Resource):
+    if isinstance(found := getattr(trace.get_tracer_provider(), "resource", None), Resource):
         resource = resource.merge(found)
-    outbox = Outbox(_exporter(settings), redactor, _number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512)
-    provider = LoggerProvider(_resource(resource, own, settings), shutdown_on_exit=False)
+    exporter = fan("logs", settings.endpoint, settings.headers)
+    outbox = Outbox(exporter, redactor, number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512)
+    provider = LoggerProvider(complete(resource, settings, redactor), shutdown_on_exit=False)
     provider.add_log_record_processor(outbox)
-    return _started(provider, settings, None, lambda _: outbox.send(), outbox.shutdown)
+    return _started(provider, settings, None, lambda _: outbox.send(), outbox.shutdown, spans)
 
 
 def _started(
@@ -80,35 +87,34 @@ def _started(
     at_source: Redactor | None,
     deliver: Callable[[bool], object],
     abort: Callable[[], object] = lambda: None,
+    spans: SpanOutbox | None = None,
 ) -> Pipeline:
     def announce() -> None:
         for name, version in surroundings.packages().items() if settings.packages else ():
             pipeline.emit("package.info", INFO, {"package.name": name, "package.version": version})
 
-    courier = Courier(deliver, announce, _number("OTEL_BLRP_SCHEDULE_DELAY", 1000) / 1000, abort)
+    def deliver_all(waited_for: bool) -> None:  # noqa: FBT001 - as above
+        guarded(deliver)(waited_for)  # events first: they say why a process dies
+        if spans is not None:
+            spans.send()
+
+    def abort_all() -> None:
+        guarded(abort)()
+        if spans is not None:
+            spans.shutdown()
+
+    delay = number("OTEL_BLRP_SCHEDULE_DELAY", 1000)
+    if spans is not None:
+        delay = min(delay, number("OTEL_BSP_SCHEDULE_DELAY", 5000))
+    courier = Courier(deliver_all, announce, delay / 1000, abort_all)
+    if spans is not None:
+        spans.wake = courier.wake
     pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source)
     courier.start()
     return pipeline
-
-
-def _resource(base: Resource, own: Mapping[str, str | int], settings: Settings) -> Resource:
-    """Add to what the application says of itself, never against it; keyword arguments win."""
-    said = {**own, **base.attributes, "process.pid": own["process.pid"], **settings.resource}
-    said.setdefault("service.instance.id", surroundings.instance_id())
-    return Resource(said, base.schema_url)
 
 
 def _processors(provider: LoggerProvider):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the SDK names no public type
     """Find the processors of a provider; None if it has none, and would lose what we send."""
     found = getattr(provider, "_multi_log_record_processor", None)
     return found if getattr(found, "_log_record_processors", ()) else None
-
-
-def _exporter(settings: Settings) -> OTLPLogExporter:
-    endpoint = settings.endpoint and f"{settings.endpoint.rstrip('/')}/v1/logs"
-    return OTLPLogExporter(endpoint=endpoint, headers=dict(settings.headers) if settings.headers else None)
-
-
-def _number(name: str, default: int) -> int:
-    value = os.environ.get(name, "").strip()
-    return int(value) if value.isdigit() and int(value) > 0 else default

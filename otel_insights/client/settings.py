@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
-Stacktrace = Literal["full", "frames", "hash"]
+from otel_insights.stack_reduction import Mode
 
 ENVIRONMENT_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
@@ -38,7 +38,7 @@ class Settings:
     endpoint: str | None = None
     """Base URL of OTLP/HTTP, without `/v1/logs`; None: as OTEL_EXPORTER_OTLP_* say."""
     headers: Mapping[str, str] | None = None
-    stacktrace: Stacktrace = "full"
+    stacktrace: Mode = "full"
     max_stacktrace: int = LONGEST_STACKTRACE
     """Characters; of a longer trace the tail is kept."""
     environment_variables: tuple[str, ...] = ENVIRONMENT_VARIABLES
@@ -64,8 +64,8 @@ def settings(
 ) -> Settings:
     """Join arguments and variables. Raises ValueError at an unknown `stacktrace`."""
     mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
-    if mode not in get_args(Stacktrace):
-        raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Stacktrace))}")
+    if mode not in get_args(Mode):
+        raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Mode))}")
     given = {"service.name": service_name, "service.version": service_version}
     allowed = os.environ.get("OTEL_INSIGHTS_ENVIRONMENT_VARIABLES", "")
     added = environment_variables if environment_variables is not None else filter(None, allowed.split(","))
@@ -102,3 +102,9 @@ def _shortest() -> int:
         if value.isdigit():
             return min(LONGEST_STACKTRACE, int(value))
     return LONGEST_STACKTRACE
+
+
+def number(name: str, default: int) -> int:
+    """Read a positive whole number from a variable."""
+    value = os.environ.get(name, "").strip()
+    return int(value) if value.isdigit() and int(value) > 0 else default

@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from otel_insights.client.redaction import Redactor
+from otel_insights.redaction import Redactor
 
 _ARCHITECTURES = {
     "x86_64": "amd64",

@@ -29,6 +29,17 @@ class Event:
 
 
 @dataclass(frozen=True)
+class SpanGot:
+    name: str
+    attributes: dict
+    events: list[dict]
+    status: str
+    resource: dict
+    trace_id: str
+    span_id: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What a process left."""
 
@@ -36,6 +47,7 @@ class Outcome:
     out: str
     err: str
     events: list[Event] = field(default_factory=list)
+    spans: list[SpanGot] = field(default_factory=list)
 
     @property
     def exceptions(self) -> list[Event]:
@@ -76,7 +88,7 @@ class World:
         )
         out, err = await asyncio.wait_for(process.communicate(), 60)
         said = [text.decode().replace(str(folder), "") for text in (out, err)]
-        return Outcome(process.returncode, *said, self._events(before))
+        return Outcome(process.returncode, *said, self._events(before), self._spans(before))
 
     async def both(self, program: str, *, setup: str = SETUP, **options) -> tuple[Outcome, Outcome]:
         """Run a program with us and without; what is seen from outside is the same."""
@@ -101,9 +113,28 @@ class World:
                 record.span_id.hex(),
             )
             for payload in self.sink.got[before:]
+            if payload.signal is Signal.LOGS
             for part in payload.message().resource_logs
             for scope in part.scope_logs
             for record in scope.log_records
+        ]
+
+    def _spans(self, before: int) -> list[SpanGot]:
+        return [
+            SpanGot(
+                span.name,
+                values(span.attributes),
+                [values(event.attributes) for event in span.events],
+                span.status.message,
+                values(part.resource.attributes),
+                span.trace_id.hex(),
+                span.span_id.hex(),
+            )
+            for payload in self.sink.got[before:]
+            if payload.signal is Signal.TRACES
+            for part in payload.message().resource_spans
+            for scope in part.scope_spans
+            for span in scope.spans
         ]
 
 
@@ -112,7 +143,7 @@ async def world(host, tmp_path) -> AsyncIterator[World]:
     receiver = build(otlp_http.FACTORY, endpoint="127.0.0.1:0", drain="2s")
     sink = Sink()
     await receiver.start(host)
-    await receiver.serve({Signal.LOGS: sink})
+    await receiver.serve({Signal.LOGS: sink, Signal.TRACES: sink})
     try:
         yield World(receiver.address, tmp_path, sink)
     finally:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from otel_insights.client.redaction import COUNT, REDACTED, Redactor
+from otel_insights.redaction import COUNT, REDACTED, Redactor
 
 # built from parts, so that no scanner of this repository takes them for secrets
 PART = "".join
@@ -75,6 +75,7 @@ KEPT = (
     "AutoTokenizer(tokenizer=Bert, max_tokens=100), footprint: 12, robotpath=x",
     "invalid token:\n  the line",
     "sys.path.com_error(1.2.3)",
+    "click-plugins==1.1.1.2 is installed, but click-plugins>=1.1.1.3 is needed",
     "took 1234567890123 ns of 17 at std::vector::push_back",
 )
 
@@ -108,6 +109,7 @@ def test_an_attribute_with_a_secrets_name_loses_its_value_at_any_depth_and_is_co
         "plain": 7,
         COUNT: 3,
     }
+    assert Redactor().attributes({"package.version": "1.1.1.2"}) == {"package.version": "1.1.1.2"}
     assert Redactor().attributes({"gen_ai.usage.input_tokens": 9}) == {"gen_ai.usage.input_tokens": 9}
 
 

@@ -98,13 +98,15 @@ _HOST = re.compile(
     r"(?:internal|intranet|local|localdomain|lan|corp|com|net|org)(?![\w(]|\.\w)"
 )
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
-_IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_IPV4 = re.compile(r"(?<![\w.])(?<![=~!<>]=)(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|(?:\d{1,3}\.){3}\d{1,3})(?![\w:])")
 _HOME = re.compile(
     r"(?<![\w.~])(?:[A-Za-z]:)?(?:/|\\{1,2})(?:home|Users|users|Documents and Settings)"
     r"(?:/|\\{1,2})[^/\\\s'\":;,<>|]{1,64}"
 )
 _ROOT = re.compile(r"(?<![\w./~-])/root(?=[/\s'\":;,]|$)")
+# four numbers with dots are a version too
+_VERSION = re.compile(r"[\w.+!-]{1,64}")
 _KEPT_HOSTS = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "example.com"})  # noqa: S104 - no address to bind to
 
 
@@ -142,6 +144,8 @@ class Redactor:
         if _IS_SENSITIVE.search(key) and not _HARMLESS_NAME.match(key):
             self.count += 1
             return REDACTED
+        if key.endswith("version") and isinstance(value, str) and _VERSION.fullmatch(value):
+            return value
         return self._any(value)
 
     def _any(self, value: _V) -> _V:
