@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1 import metrics_pb2
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Metric, generate_latest
+from sqlite_utils import Database
 
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
-from otel_insights.store.clusters import Count
+from otel_insights.store import clusters, suggestions
 
 _UNITS = {name.name: name.unit for name in semconv.EMITTED if name.kind == "metric"}
+_MEANINGS = {name.name: name.meaning for name in semconv.EMITTED if name.kind == "metric"}
 _CUMULATIVE = metrics_pb2.AGGREGATION_TEMPORALITY_CUMULATIVE
 Points = Iterable[tuple[Mapping[str, str], float]]
 
 
-def export_request(
-    instance_id: str,
-    counts: Sequence[Count],
-    sizes: Mapping[str, int],
-    tiers: Mapping[str, int],
-    registry: CollectorRegistry,
-    *,
-    since_ns: int,
-    started_ns: int,
-    now_ns: int,
-) -> ExportMetricsServiceRequest:
-    """Build one export of everything. Counts of occurrences run since the store began, our counters since we did."""
-    request = ExportMetricsServiceRequest()
-    part = request.resource_metrics.add(resource=our_resource(instance_id))
-    scope = part.scope_metrics.add(scope=our_scope())
-    occurrences = (
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric of what was found: a monotonic sum since the store began (`is_sum`), or a gauge."""
+
+    name: str
+    points: Sequence[tuple[Mapping[str, str], float]]
+    is_sum: bool = False
+
+
+def found(db: Database) -> list[Family]:
+    """Read what was found, as metrics. The page /metrics and our OTLP export both tell this."""
+    sizes = clusters.sizes(db)
+    occurrences = [
         (
             {
                 semconv.SERVICE_NAME: one.service,
@@ -42,18 +42,65 @@ def export_request(
             },
             one.occurrences,
         )
-        for one in counts
-    )
-    scope.metrics.append(_sum(semconv.OCCURRENCES, occurrences, since_ns, now_ns))
-    scope.metrics.append(_gauge(semconv.CLUSTER_COUNT, [({}, len(sizes))], now_ns))
-    scope.metrics.append(
-        _gauge(semconv.CLUSTER_SIZE, (({semconv.CLUSTER_ID: id_}, size) for id_, size in sizes.items()), now_ns)
-    )
-    scope.metrics.append(
-        _gauge(semconv.SUGGESTIONS, (({semconv.SUGGESTION_TIER: tier}, n) for tier, n in tiers.items()), now_ns)
+        for one in clusters.counts(db)
+    ]
+    return [
+        Family(semconv.OCCURRENCES, occurrences, is_sum=True),
+        Family(semconv.CLUSTER_COUNT, [({}, len(sizes))]),
+        Family(semconv.CLUSTER_SIZE, [({semconv.CLUSTER_ID: id_}, size) for id_, size in sizes.items()]),
+        Family(
+            semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
+        ),
+    ]
+
+
+def export_request(
+    instance_id: str,
+    families: Iterable[Family],
+    registry: CollectorRegistry,
+    *,
+    since_ns: int,
+    started_ns: int,
+    now_ns: int,
+) -> ExportMetricsServiceRequest:
+    """Build one export of everything. Sums of what was found run since the store began, our counters since we did."""
+    request = ExportMetricsServiceRequest()
+    part = request.resource_metrics.add(resource=our_resource(instance_id))
+    scope = part.scope_metrics.add(scope=our_scope())
+    scope.metrics.extend(
+        _sum(one.name, one.points, since_ns, now_ns) if one.is_sum else _gauge(one.name, one.points, now_ns)
+        for one in families
     )
     scope.metrics.extend(_of_registry(registry, started_ns, now_ns))
     return request
+
+
+def prometheus_text(families: Iterable[Family]) -> bytes:
+    """Write families as Prometheus names them when they come by OTLP: dots become underscores, sums end in `_total`."""
+    registry = CollectorRegistry()
+    registry.register(_Families([_prometheus_family(one) for one in families]))
+    return generate_latest(registry)
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # a registry keeps it by identity
+class _Families:
+    made: Sequence[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.made
+
+
+def _prometheus_family(one: Family) -> Metric:
+    name = _prometheus_name(one.name)
+    made = Metric(name, _MEANINGS[one.name], "counter" if one.is_sum else "gauge")
+    for labels, value in one.points:
+        labelled = {_prometheus_name(key): text for key, text in labels.items()}
+        made.add_sample(f"{name}_total" if one.is_sum else name, labelled, value)
+    return made
+
+
+def _prometheus_name(name: str) -> str:
+    return name.replace(".", "_")
 
 
 def _of_registry(registry: CollectorRegistry, started_ns: int, now_ns: int) -> Iterable[metrics_pb2.Metric]:
@@ -64,6 +111,8 @@ def _of_registry(registry: CollectorRegistry, started_ns: int, now_ns: int) -> I
         elif family.type == "gauge":
             name = _GAUGES.get(family.name, family.name)
             yield _gauge(name, ((one.labels, one.value) for one in family.samples), now_ns)
+        elif family.type == "histogram":
+            yield _histogram(family, started_ns, now_ns)
 
 
 _GAUGES = {"otel_insights_clustering_duration_seconds": semconv.CLUSTERING_DURATION}
@@ -74,6 +123,31 @@ def _sum(name: str, points: Points, start_ns: int, now_ns: int) -> metrics_pb2.M
     metric.sum.aggregation_temporality = _CUMULATIVE
     metric.sum.is_monotonic = True
     _fill(metric.sum, points, now_ns, start_ns)
+    return metric
+
+
+def _histogram(family: Metric, start_ns: int, now_ns: int) -> metrics_pb2.Metric:
+    """Write Prometheus' cumulative buckets as OTLP's, which each count what the one before does not."""
+    metric = metrics_pb2.Metric(name=family.name)
+    metric.histogram.aggregation_temporality = _CUMULATIVE
+    points: dict[tuple[tuple[str, str], ...], metrics_pb2.HistogramDataPoint] = {}
+    for one in family.samples:
+        labels = {key: text for key, text in one.labels.items() if key != "le"}
+        point = points.get(tuple(labels.items()))
+        if point is None:
+            point = points[tuple(labels.items())] = metric.histogram.data_points.add(
+                attributes=[attribute(key, text) for key, text in labels.items()],
+                start_time_unix_nano=start_ns,
+                time_unix_nano=now_ns,
+            )
+        if one.name.endswith("_bucket"):
+            point.bucket_counts.append(int(one.value) - sum(point.bucket_counts))
+            if one.labels["le"] != "+Inf":
+                point.explicit_bounds.append(float(one.labels["le"]))
+        elif one.name.endswith("_count"):
+            point.count = int(one.value)
+        elif one.name.endswith("_sum"):
+            point.sum = one.value
     return metric
 
 

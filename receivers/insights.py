@@ -16,7 +16,7 @@ from otel_insights.component import Consume, Factory, Kind, Receiver, Settings
 from otel_insights.errors import BadData, Refused
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import Payload, Signal
-from otel_insights.store import clusters, outbox, suggestions
+from otel_insights.store import outbox
 from otel_insights.units import Duration
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,9 @@ class Insights(Receiver):
         except BadData as error:
             refused = str(error)
             logger.warning("the next hop will not take %d findings, they are kept here: %s", len(waiting), error)
-        await self.host.store.write(outbox.mark, [one.number for one in waiting], self.host.now_ns(), refused)
+        now_ns = self.host.now_ns()
+        await self.host.store.write(outbox.mark, [one.number for one in waiting], now_ns, refused)
+        await self.host.store.write(outbox.forget_before, now_ns - _KEPT_NS)
         return True
 
     async def _send_metrics(self, consume: Consume) -> None:
@@ -104,9 +106,7 @@ class Insights(Receiver):
         store = self.host.store
         return own_metrics.export_request(
             self.host.instance_id,
-            await store.read(clusters.counts),
-            await store.read(clusters.sizes),
-            await store.read(suggestions.by_tier),
+            await store.read(own_metrics.found),
             self.host.metrics.registry,
             since_ns=store.created_ns,
             started_ns=self._started_ns,
@@ -123,6 +123,8 @@ class Insights(Receiver):
 
 
 _DRAIN = 5.0
+_KEPT_NS = 30 * 86_400 * 10**9
+"""How long the store tells what was sent, and what the next hop would not take."""
 
 
 FACTORY = Factory(Kind.RECEIVER, "insights", InsightsSettings, Insights, frozenset({"logs", "metrics"}))

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from otel_insights import own_metrics
 from otel_insights.api.shapes import Health, Healthz, Heartbeat, Stats
 from otel_insights.component import Kind
 from otel_insights.payload import Signal
@@ -49,8 +50,10 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/metrics", summary="Our own metrics, for Prometheus", response_class=Response)
     async def metrics() -> Response:
-        """Give our counters in Prometheus' text format."""
-        return Response(generate_latest(service.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        """Give our counters, and what was found, in Prometheus' text format."""
+        found = await service.store.read(own_metrics.found)
+        text = generate_latest(service.metrics.registry) + own_metrics.prometheus_text(found)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return router
 

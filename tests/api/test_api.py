@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from otlp_samples import Sink, charge, log, logs, look_up, package, passing, raised, resource, span, spans
+from prometheus_client.parser import text_string_to_metric_families
 
 from otel_insights.api import create_app
 from otel_insights.components import available
@@ -87,6 +88,21 @@ async def test_heartbeat_health_and_metrics_answer(service, client):
     assert health["stats"]["data_retention_days"] == 14
     metrics = await client.get("/metrics")
     assert 'otelcol_receiver_accepted_spans_total{receiver="otlp_grpc"} 7.0' in metrics.text
+
+
+async def test_what_was_found_is_on_the_page_for_prometheus_as_it_would_be_named_by_otlp(service, client):
+    await send(service, spans(span(1, raised(look_up, "o-1"))))
+    await service.analyse()
+    samples = {
+        sample.name: (sample.labels, sample.value)
+        for family in text_string_to_metric_families((await client.get("/metrics")).text)
+        for sample in family.samples
+    }
+    labels, value = samples["otel_insights_exception_occurrences_total"]
+    cluster = labels.pop("otel_insights_exception_cluster_id")
+    assert (labels, value) == ({"service_name": "shop", "exception_type": "KeyError"}, 1)
+    assert samples["otel_insights_cluster_count"] == ({}, 1)
+    assert samples["otel_insights_cluster_size"] == ({"otel_insights_exception_cluster_id": cluster}, 1)
 
 
 async def test_every_route_is_in_the_openapi_document(client):

@@ -73,3 +73,27 @@ async def test_metrics_tell_what_was_found_and_what_the_service_did(host):
     assert metrics["otelcol_receiver_accepted_spans"].sum.data_points[0].as_double == 3
     assert metrics["otelcol_receiver_accepted_spans"].sum.is_monotonic
     assert metrics[semconv.CLUSTER_COUNT].gauge.data_points[0].as_double == 0
+
+
+async def test_a_histogram_of_ours_leaves_with_a_count_for_each_bucket(host):
+    sink = Sink()
+    for seconds in (0.003, 0.003, 2.0, 99.0):
+        host.metrics.observe("otel_insights_analysis_duration_seconds", seconds, processor="exceptions")
+    receiver = build(FACTORY, interval="1h")
+    await receiver.start(host)
+    await receiver.serve({Signal.METRICS: sink})
+    await receiver.stop()
+    (scope,) = sink.got[0].message().resource_metrics[0].scope_metrics
+    (point,) = next(one for one in scope.metrics if one.name.endswith("duration_seconds")).histogram.data_points
+    counted = dict(zip([*point.explicit_bounds, float("inf")], point.bucket_counts, strict=True))
+    assert {bound: count for bound, count in counted.items() if count} == {0.005: 2, 2.5: 1, float("inf"): 1}
+    assert (point.count, point.sum) == (4, 101.006)
+
+
+async def test_findings_that_left_long_ago_are_forgotten(host):
+    await put(host, "old")
+    await sent(host, Sink())
+    host.now += 31 * 86_400 * 10**9
+    await put(host, "new")
+    await sent(host, Sink())
+    assert await host.store.read(lambda db: db.execute("SELECT count(*) FROM outbox").fetchone()) == (1,)
