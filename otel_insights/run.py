@@ -50,13 +50,16 @@ class Running:
             return
         from otel_insights.api import create_app  # noqa: PLC0415 - FastAPI is loaded only where there is an API
 
-        host, port = host_and_port(self.service.config.api.endpoint)
-        api = EmbeddedHttp(create_app(self.service), host, port)
+        section = self.service.config.api
+        host, port = host_and_port(section.endpoint)
+        tls = section.tls.load("api.tls").context if section.tls else None
+        api = EmbeddedHttp(create_app(self.service), host, port, tls)
         try:
             await api.start()
         except OSError as error:
             raise OSError(error.errno, f"api.endpoint: {error.strerror or error}") from error
-        self.api_url = f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
+        scheme = "https" if tls else "http"
+        self.api_url = f"{scheme}://[{host}]:{api.port}" if ":" in host else f"{scheme}://{host}:{api.port}"
         self._stack.push_async_callback(api.stop)
 
     async def stop(self) -> None:

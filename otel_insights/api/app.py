@@ -5,18 +5,36 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from otel_insights.api import clusters, health, problems
+from otel_insights.api.access import Tokens
+from otel_insights.api.described import describe
+from otel_insights.api.guard import Guard
+from otel_insights.api.pages import assets, login, reference
+from otel_insights.api.version import VERSION
+from otel_insights.config.sections import ApiSection
 from otel_insights.service import Service
 
 
 def create_app(service: Service) -> FastAPI:
-    """Make the app. The service must be running whenever a request comes."""
+    """Make the app. The service must be running whenever a request comes.
+
+    Raises ConfigError for a token of the configuration that cannot be read.
+    """
+    section = service.config.api or ApiSection()
+    tokens = Tokens.of(section.auth)
     app = FastAPI(
         title="otel-insights",
-        version=health.VERSION,
+        version=VERSION,
         summary="Groups of exceptions, and the configuration that explains them",
         license_info={"name": "MIT", "identifier": "MIT"},
+        docs_url=None,
+        redoc_url=None,
     )
+    app.add_middleware(Guard, section=section, tokens=tokens, metrics=service.metrics)
     problems.install(app)
-    app.include_router(health.routes(service))
-    app.include_router(clusters.routes(service))
+    describe(app)
+    for subject in (health, clusters):
+        app.include_router(subject.routes(service))
+    app.include_router(assets.routes())
+    app.include_router(login.routes(tokens))
+    app.include_router(reference.routes(app))
     return app

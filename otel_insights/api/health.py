@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import shutil
 import time
-from importlib.metadata import version
+from typing import Any
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from otel_insights import own_metrics
 from otel_insights.api.shapes import Health, Healthz, Heartbeat, Stats
+from otel_insights.api.version import VERSION
 from otel_insights.component import Kind
 from otel_insights.payload import Signal
 from otel_insights.selfmetrics import SelfMetrics, passed
 from otel_insights.semconv import SERVICE_NAME_OF_OURS
 from otel_insights.service import Service
 from otel_insights.store.database import path_of
-
-VERSION = version("otel-insights")
 
 
 def routes(service: Service) -> APIRouter:
@@ -48,7 +47,7 @@ def routes(service: Service) -> APIRouter:
         )
         return Health(status="healthy", version=VERSION, uptime_seconds=round(time.monotonic() - began, 3), stats=stats)
 
-    @router.get("/metrics", summary="Our own metrics, for Prometheus", response_class=Response)
+    @router.get("/metrics", summary="Our own metrics, for Prometheus", response_class=Response, responses=_TEXT)
     async def metrics() -> Response:
         """Give our counters, and what was found, in Prometheus' text format."""
         found = await service.store.read(own_metrics.found)
@@ -56,6 +55,11 @@ def routes(service: Service) -> APIRouter:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+_TEXT: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/plain": {"example": 'otelcol_receiver_accepted_spans_total{receiver="otlp_grpc"} 7.0'}}}
+}
 
 
 def _accepted(metrics: SelfMetrics, signal: Signal) -> float:

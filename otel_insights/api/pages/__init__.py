@@ -1,0 +1,1 @@
+"""The page: what has been found, for people; rendered here, without anything from elsewhere."""

@@ -1,0 +1,88 @@
+"""How values are written for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from otel_insights.analysis.conditions import Condition, joined, people_name
+from otel_insights.report import rfc3339
+
+_STEPS = ((1, "s"), (60, "min"), (3600, "h"), (86_400, "d"))
+
+
+def count(value: float) -> str:
+    """Write a number with its thousands apart.
+
+    >>> count(1234567.0), count(0.25)
+    ('1,234,567', '0.25')
+    """
+    return f"{int(value):,}" if value == int(value) else f"{value:,.3g}"
+
+
+def percent(share: float) -> str:
+    """Write a share in per cent.
+
+    >>> percent(0.8157), percent(0.004)
+    ('82 %', '0.4 %')
+    """
+    return f"{share * 100:.1f} %" if 0 < share < 0.01 else f"{share * 100:.0f} %"  # noqa: PLR2004 - one per cent
+
+
+def ago(seconds: float) -> str:
+    """Write how long ago something was, roughly.
+
+    >>> ago(7300), ago(0.2), ago(-5)
+    ('2 h ago', 'now', 'now')
+    """
+    if seconds < 1:
+        return "now"
+    size, unit = next((step for step in reversed(_STEPS) if seconds >= step[0]), _STEPS[0])
+    return f"{int(seconds // size)} {unit} ago"
+
+
+def minute(text: str) -> str:
+    """Write a time (RFC 3339, UTC) to the minute.
+
+    >>> minute("2026-01-02T03:04:05.678900Z")
+    '2026-01-02 03:04'
+    """
+    return text[:16].replace("T", " ")
+
+
+def condition(one: Mapping[str, str]) -> str:
+    """Write a condition as people say it."""
+    return Condition(one["key"], one["op"], one["value"]).text()
+
+
+def conditions(many: Sequence[Mapping[str, str]]) -> str:
+    """Write conditions that hold together."""
+    return joined([Condition(one["key"], one["op"], one["value"]) for one in many])
+
+
+def words(name: str) -> str:
+    """Write a name of ours as words.
+
+    >>> words("not_enough_environments")
+    'not enough environments'
+    """
+    return name.replace("_", " ")
+
+
+def title(text: str) -> str:
+    """Write what may be empty so that it can be seen and clicked."""
+    return text or "(no name)"
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "count": count,
+    "percent": percent,
+    "ago": ago,
+    "minute": minute,
+    "condition": condition,
+    "conditions": conditions,
+    "words": words,
+    "named": title,
+    "key_name": people_name,
+    "rfc3339": rfc3339,
+}
