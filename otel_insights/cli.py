@@ -11,6 +11,7 @@ import typer
 from otel_insights.cli_alerts import app as alerts_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
+from otel_insights.cli_recover import add_commands as add_recover
 
 # Commands import what they need inside: `--help` and completion are quick that way.
 
@@ -142,3 +143,4 @@ def doctor(
 
 
 add_explain(app)
+add_recover(app)

@@ -29,6 +29,10 @@ class Courier:
     delay: float
     abort: Callable[[], object] = lambda: None
     """Called from another thread: try nothing again."""
+    rescue: Callable[[], object] = lambda: None
+    """Called from another thread, where the time is up: put in safety what is unsent."""
+    resend: Callable[[Callable[[], bool]], object] = lambda _: None
+    """Called when there is nothing better to do; given what tells whether there is."""
     clock: Callable[[], float] = time.monotonic
     thread: threading.Thread = field(init=False)
     # an RLock within: a hook may run in a thread that is in here already, from the garbage collector
@@ -73,12 +77,16 @@ class Courier:
         if self.flush(min(timeout, PATIENCE)):
             return True
         guarded(self.abort)()
-        return self._wait(ticket, timeout - PATIENCE)
+        if self._wait(ticket, timeout - PATIENCE):
+            return True
+        guarded(self.rescue)()
+        return False
 
     def _run(self) -> None:
         attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, value=True))
         closed = False
         while not closed:
+            guarded(self.resend)(lambda: self._closed or self._asked > self._answered)
             with self._changed:
                 self._changed.wait_for(lambda: self._woken or self._asked > self._answered, self.delay)
                 self._woken = False

@@ -58,6 +58,7 @@ def instrument(
     packages: bool = True,
     hash_salt: str | None = None,
     flush_timeout: float = 2.0,
+    spool: str | os.PathLike[str] | bool | None = None,
 ) -> None:
     """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
 
@@ -79,6 +80,7 @@ def instrument(
             packages=packages,
             hash_salt=hash_salt,
             flush_timeout=flush_timeout,
+            spool=spool,
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415
@@ -183,6 +185,9 @@ def die() -> None:
     """Wait for the last events, within the bound: once, however many hooks say that this is the end."""
     if _installed is not None and not _installed.waited:
         _installed.waited = not flush()
+        if _installed.waited:
+            # who dies without `atexit` comes nowhere else
+            guarded(_installed.pipeline.courier.rescue)()
 
 
 def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:

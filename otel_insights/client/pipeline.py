@@ -18,7 +18,8 @@ from otel_insights.client.courier import Courier
 from otel_insights.client.exporters import fan
 from otel_insights.client.guard import guarded
 from otel_insights.client.identity import complete
-from otel_insights.client.outbox import Outbox
+from otel_insights.client.keeping import resending, spool_for
+from otel_insights.client.outbox import PACKAGE_INFO, Outbox
 from otel_insights.client.settings import Settings, number
 from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.tracing import Tracing
@@ -75,10 +76,11 @@ def build(settings: Settings, redactor: Redactor, tracing: Tracing) -> Pipeline:
     if isinstance(found := getattr(trace.get_tracer_provider(), "resource", None), Resource):
         resource = resource.merge(found)
     exporter = fan("logs", settings.endpoint, settings.headers)
-    outbox = Outbox(exporter, redactor, number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512)
+    spool = spool_for(settings, "logs", exporter)
+    outbox = Outbox(exporter, redactor, number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512, spool)
     provider = LoggerProvider(complete(resource, settings, redactor), shutdown_on_exit=False)
     provider.add_log_record_processor(outbox)
-    return _started(provider, settings, None, lambda _: outbox.send(), outbox.shutdown, spans)
+    return _started(provider, settings, None, lambda _: outbox.send(), outbox, spans)
 
 
 def _started(
@@ -86,27 +88,30 @@ def _started(
     settings: Settings,
     at_source: Redactor | None,
     deliver: Callable[[bool], object],
-    abort: Callable[[], object] = lambda: None,
+    events: Outbox | None = None,
     spans: SpanOutbox | None = None,
 ) -> Pipeline:
     def announce() -> None:
         for name, version in surroundings.packages().items() if settings.packages else ():
-            pipeline.emit("package.info", INFO, {"package.name": name, "package.version": version})
+            pipeline.emit(PACKAGE_INFO, INFO, {"package.name": name, "package.version": version})
 
     def deliver_all(waited_for: bool) -> None:  # noqa: FBT001 - as above
         guarded(deliver)(waited_for)  # events first: they say why a process dies
         if spans is not None:
             spans.send()
 
-    def abort_all() -> None:
-        guarded(abort)()
-        if spans is not None:
-            spans.shutdown()
-
     delay = number("OTEL_BLRP_SCHEDULE_DELAY", 1000)
     if spans is not None:
         delay = min(delay, number("OTEL_BSP_SCHEDULE_DELAY", 5000))
-    courier = Courier(deliver_all, announce, delay / 1000, abort_all)
+    outboxes = [one for one in (events, spans) if one is not None]
+    courier = Courier(
+        deliver_all,
+        announce,
+        delay / 1000,
+        abort=lambda: [guarded(one.shutdown)() for one in outboxes],
+        rescue=lambda: [guarded(one.rescue)() for one in outboxes],
+        resend=resending(settings, [(one.spool, one.exporter) for one in outboxes]),
+    )
     if spans is not None:
         spans.wake = courier.wake
     pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source)

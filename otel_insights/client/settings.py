@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import get_args
 
+from otel_insights.client.spool import state_folder
 from otel_insights.stack_reduction import Mode
 
 ENVIRONMENT_VARIABLES = (
@@ -47,6 +49,8 @@ class Settings:
     """With a salt, what is redacted but may be compared (hosts, addresses) leaves as 16 hex digits."""
     flush_timeout: float = 2.0
     """Seconds that a dying process may wait for its last events to leave."""
+    spool: Path | None = None
+    """Folder for what cannot be sent; None: it is lost."""
 
 
 def settings(
@@ -61,6 +65,7 @@ def settings(
     packages: bool,
     hash_salt: str | None,
     flush_timeout: float,
+    spool: str | os.PathLike[str] | bool | None,
 ) -> Settings:
     """Join arguments and variables. Raises ValueError at an unknown `stacktrace`."""
     mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
@@ -79,6 +84,7 @@ def settings(
         packages=packages,
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
         flush_timeout=flush_timeout,
+        spool=_spool(spool),
     )
 
 
@@ -89,6 +95,18 @@ def opted_out() -> bool:
         or _says("DO_NOT_TRACK", _TRUE)
         or _says("OTEL_INSIGHTS_ENABLED", _FALSE)
     )
+
+
+def _spool(given: str | os.PathLike[str] | bool | None) -> Path | None:  # noqa: FBT001 - False switches it off
+    named = os.environ.get("OTEL_INSIGHTS_SPOOL_DIR", "").strip()
+    if given is False or (given is None and named.lower() in _FALSE):
+        return None
+    if given is not None and given is not True:
+        return Path(given)
+    try:
+        return Path(named) if named and named.lower() not in _FALSE else state_folder()
+    except RuntimeError:  # a user without a home
+        return None
 
 
 def _says(name: str, words: frozenset[str]) -> bool:

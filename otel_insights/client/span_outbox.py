@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from opentelemetry.context import Context
@@ -14,28 +12,45 @@ from opentelemetry.trace import Link, Status
 from otel_insights.client.description import STACKTRACE, STACKTRACE_HASH
 from otel_insights.client.exporters import Fan
 from otel_insights.client.guard import guarded, log
-from otel_insights.client.outbox import quiet
+from otel_insights.client.spool import Spool
+from otel_insights.client.unsent import Unsent
 from otel_insights.redaction import Redactor
 from otel_insights.stack_reduction import Mode, frames, stack_hash
 
 
-@dataclass(slots=True, eq=False)
 class SpanOutbox(SpanProcessor):
     """Keeps at most `size` spans and drops what comes then; what is dropped is counted.
 
     Unlike the SDK's batch processor it has no thread of its own, and ends within the bound of whoever waits.
     """
 
-    exporter: Fan[ReadableSpan]
-    redactor: Redactor
-    stacktrace: Mode
-    size: int
-    batch: int
-    active: bool = True
-    wake: Callable[[], object] = lambda: None
-    """Called when a batch is full."""
-    dropped: int = field(default=0, init=False)
-    _queue: deque[ReadableSpan] = field(default_factory=deque, init=False)
+    def __init__(
+        self,
+        exporter: Fan[ReadableSpan],
+        redactor: Redactor,
+        stacktrace: Mode,
+        size: int,
+        batch: int,
+        spool: Spool | None = None,
+    ) -> None:
+        """Send `batch` spans at a time."""
+        self.exporter = exporter
+        self.active = True
+        self.wake: Callable[[], object] = lambda: None
+        """Called when a batch is full."""
+        self._batch = batch
+        self.spool = spool
+        self._unsent: Unsent[ReadableSpan, ReadableSpan] = Unsent(
+            size, batch, lambda span: cleaned(span, redactor, stacktrace), self._export, self._keep
+        )
+        self.send = self._unsent.send
+        self.rescue = self._unsent.rescue
+        self.forget = self._unsent.forget
+
+    @property
+    def dropped(self) -> int:
+        """How many spans were lost, here or on disk (requests, there)."""
+        return self._unsent.dropped + (0 if self.spool is None else self.spool.dropped)
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Do nothing."""
@@ -46,24 +61,23 @@ class SpanOutbox(SpanProcessor):
         context = span.get_span_context()
         if not self.active or context is None or not context.trace_flags.sampled:
             return
-        if len(self._queue) >= self.size:
-            self.dropped += 1
-            return
-        self._queue.append(span)
-        if len(self._queue) == self.batch:
+        if self._unsent.put(span) == self._batch:
             self.wake()
 
-    def send(self) -> None:
-        """Export everything that waits; of one thread only."""
-        with quiet():
-            while self._queue:
-                waiting = [self._queue.popleft() for _ in range(min(self.batch, len(self._queue)))]
-                if not self.exporter.export([cleaned(one, self.redactor, self.stacktrace) for one in waiting]):
-                    log.info("otel_insights: %d spans could not be exported", len(waiting))
+    def _export(self, spans: Sequence[ReadableSpan]) -> bool:
+        return self.exporter.export(spans)  # another one after a fork
 
-    def forget(self) -> None:
-        """Drop what waits: after a fork it is the parent's."""
-        self._queue = deque()
+    def _keep(self, spans: Sequence[ReadableSpan]) -> None:
+        log.info("otel_insights: %d spans could not be exported", len(spans))
+        if self.spool is None:
+            self._unsent.dropped += len(spans)
+            return
+        # both are loaded with the exporter, or where something failed
+        from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans  # noqa: PLC0415
+
+        from otel_insights.client.lines import line  # noqa: PLC0415
+
+        self.spool.keep(line(encode_spans(spans)))
 
     def shutdown(self) -> None:
         """Abort what the exporters are at."""

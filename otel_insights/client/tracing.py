@@ -15,6 +15,7 @@ from opentelemetry.util._once import Once
 from otel_insights.client.exporters import fan, offered
 from otel_insights.client.hooks import Hook
 from otel_insights.client.identity import INSTANCE_ID, PID, complete, given_instance_id, instance_id
+from otel_insights.client.keeping import spool_for
 from otel_insights.client.settings import Settings, number
 from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.spans import Witness, watch
@@ -72,6 +73,7 @@ def join(settings: Settings, redactor: Redactor) -> Tracing:
             settings.stacktrace,
             number("OTEL_BSP_MAX_QUEUE_SIZE", 2048),
             number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
+            spool_for(settings, "traces", exporter),
         )
         resource = complete(Resource.create(), settings, redactor)
         # the courier flushes within a bound when the process exits, the SDK's own way there has none

@@ -100,7 +100,11 @@ class World:
 
     def environment(self) -> dict[str, str]:
         theirs = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "DO_NOT"))}
-        return theirs | {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.address}", "OTEL_INSIGHTS_STRICT": "1"}
+        return theirs | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.address}",
+            "OTEL_INSIGHTS_SPOOL_DIR": str(self.folder / "spool"),
+            "OTEL_INSIGHTS_STRICT": "1",
+        }
 
     def _events(self, before: int) -> list[Event]:
         return [
