@@ -133,6 +133,9 @@ class Otlp(Exporter):
         else:
             client = HttpClient(target, lambda: host.now_ns() / 1e9)
         await client.start()
+        for signal in Signal:
+            for outcome in ("sent", "send_failed"):
+                self._count(outcome, signal, 0)
         self._client = client
 
     async def stop(self) -> None:

@@ -93,6 +93,7 @@ class Webhook(Exporter):
         headers = {name: value.get_secret_value() for name, value in self.settings.headers.items()}
         self._poster = Poster(self.settings.url.get_secret_value(), headers, self.settings.timeout)
         await self._poster.start()
+        host.metrics.begin("otel_insights_alerts_delivered", "otel_insights_alerts_failed", exporter=str(self.id))
         self._task = asyncio.create_task(self._deliver())
 
     async def stop(self) -> None:

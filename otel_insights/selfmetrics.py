@@ -32,6 +32,11 @@ class SelfMetrics:
         """
         self._child(Counter, name, labels).inc(amount)
 
+    def begin(self, *names: str, **labels: str) -> None:
+        """Let counters be there from the start, at 0: the first thing that is counted is a rise then."""
+        for name in names:
+            self.add(name, 0, **labels)
+
     def set(self, name: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
         self._child(Gauge, name, labels).set(value)

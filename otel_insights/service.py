@@ -123,6 +123,10 @@ class Service:
     async def _begin(self, kind: Kind, component: Component) -> None:
         self._running.push_async_callback(self._bounded, f"{kind.value}.{component.id}", component.stop)
         await _naming(kind, component, component.start(self))
+        if kind is Kind.PROCESSOR:
+            self.metrics.begin(
+                "otel_insights_analysis_failures", "otel_insights_uninspected_items", processor=str(component.id)
+            )
 
     async def stop(self) -> None:
         """Take nothing more, let what is under way end, and close; bounded in time, and never raises."""

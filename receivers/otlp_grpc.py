@@ -116,6 +116,7 @@ class OtlpGrpc(Receiver):
         labels = {"receiver": str(self.id), "transport": "grpc"}
         accepted = passed(Kind.RECEIVER, signal.item, "accepted")
         refused = passed(Kind.RECEIVER, signal.item, "refused")
+        self.host.metrics.begin(accepted, refused, **labels)
         most = self.settings.max_message_bytes
 
         async def export(request: bytes, context: grpc.aio.ServicerContext) -> bytes:

@@ -66,6 +66,9 @@ class OtlpHttp(Receiver):
     async def serve(self, consumers: Mapping[Signal, Consume]) -> None:
         """Listen. Paths of signals without a consumer are answered with 404."""
         self._consumers = {signal.http_path: (signal, consume) for signal, consume in consumers.items()}
+        for signal in consumers:
+            names = (passed(Kind.RECEIVER, signal.item, outcome) for outcome in ("accepted", "refused"))
+            self.host.metrics.begin(*names, receiver=str(self.id), transport="http")
         if self._server is None:
             raise RuntimeError("serve comes after start")
         await self._server.start()
