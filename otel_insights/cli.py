@@ -12,6 +12,7 @@ from otel_insights.cli_alerts import app as alerts_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_recover import add_commands as add_recover
+from otel_insights.cli_store import add_commands as add_store
 
 # Commands import what they need inside: `--help` and completion are quick that way.
 
@@ -143,4 +144,5 @@ def doctor(
 
 
 add_explain(app)
+add_store(app)
 add_recover(app)

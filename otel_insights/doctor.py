@@ -118,7 +118,12 @@ def _store(config: Config) -> tuple[list[Check], Health | None]:
     checks = [
         Check("store", "ok", f"{path}: integrity ok")
         if health.integrity == "ok"
-        else Check("store", "fail", f"{path}: {health.integrity}", "stop the service, then `sqlite3 FILE .recover`")
+        else Check(
+            "store",
+            "fail",
+            f"{path}: {health.integrity}",
+            "`otel-insights db check` tells more; go back to a backup, or `sqlite3 FILE .recover`",
+        )
     ]
     if health.journal_mode != "wal":
         advice = "start the service once; on a network file system WAL is not possible: move the store"
