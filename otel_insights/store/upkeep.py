@@ -1,4 +1,4 @@
-"""Looking after a store's file, beside a service that may be using it: copies, checks, its schema, the room it takes."""
+"""Looking after a store's file, beside a service that may be using it: copies, checks, schema, the room it takes."""
 
 from __future__ import annotations
 
