@@ -19,6 +19,7 @@ BUILT_IN = (
     "receivers.otlp_http",
     "processors.environments",
     "processors.exceptions",
+    "processors.logs",
     "processors.memory_limiter",
     "processors.suggestions",
     "exporters.debug",

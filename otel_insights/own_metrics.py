@@ -13,7 +13,8 @@ from sqlite_utils import Database
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
-from otel_insights.store import clusters, suggestions
+from otel_insights.store import clusters, log_views, suggestions
+from otel_insights.store.log_views import LogCount
 
 _UNITS = {name.name: name.unit for name in semconv.EMITTED if name.kind == "metric"}
 _MEANINGS = {name.name: name.meaning for name in semconv.EMITTED if name.kind == "metric"}
@@ -46,12 +47,23 @@ def found(db: Database) -> list[Family]:
     ]
     return [
         Family(semconv.OCCURRENCES, occurrences, is_sum=True),
+        Family(semconv.LOG_RECORDS, [(_labels(one), one.weight) for one in log_views.totals(db)], is_sum=True),
         Family(semconv.CLUSTER_COUNT, [({}, len(sizes))]),
         Family(semconv.CLUSTER_SIZE, [({semconv.CLUSTER_ID: id_}, size) for id_, size in sizes.items()]),
         Family(
             semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
         ),
     ]
+
+
+def _labels(one: LogCount) -> Mapping[str, str]:
+    if not one.template_id:
+        return {semconv.METRIC_OVERFLOW: "true", semconv.LOG_TEMPLATE_SEVERITY: one.severity}
+    return {
+        semconv.SERVICE_NAME: one.service,
+        semconv.LOG_TEMPLATE_ID: one.template_id,
+        semconv.LOG_TEMPLATE_SEVERITY: one.severity,
+    }
 
 
 def export_request(

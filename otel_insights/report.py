@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from otel_insights.store import Store, clusters, suggestions
+from otel_insights.store import Store, clusters, log_views, suggestions
 from otel_insights.store.clusters import Cluster
+from otel_insights.store.log_views import LogTemplate
 
 _PAGE = 500
 
@@ -38,6 +39,31 @@ def cluster_row(cluster: Cluster) -> dict[str, Any]:
     }
 
 
+def template_row(template: LogTemplate) -> dict[str, Any]:
+    """Write a log template as the report shows it."""
+    return {
+        "id": template.id,
+        "namespace": template.namespace,
+        "service": template.service,
+        "template": template.text,
+        "name": template.name or None,
+        "count": int(template.count),
+        "severity": template.severity,
+        "severities": {name: int(count) for name, count in sorted(template.counts.items())},
+        "first_seen": rfc3339(template.first_seen_ns),
+        "last_seen": rfc3339(template.last_seen_ns),
+        "examples": [one.body for one in template.examples],
+    }
+
+
+async def all_templates(store: Store) -> Sequence[LogTemplate]:
+    """Read every log template, page by page."""
+    found: list[LogTemplate] = []
+    while part := await store.read(log_views.page, after=found[-1].id if found else "", limit=_PAGE):
+        found += part
+    return found
+
+
 async def all_clusters(store: Store) -> Sequence[Cluster]:
     """Read every cluster, page by page."""
     found: list[Cluster] = []
@@ -61,7 +87,7 @@ async def report(store: Store, counts: Mapping[str, Any]) -> dict[str, Any]:
         "clusters": [cluster_row(cluster) for cluster in found],
         "suggestions": said,
         "silences": silences,
-        "templates": [],
+        "templates": [template_row(one) for one in await all_templates(store)],
         "anomalies": [],
         "counts": dict(counts),
     }

@@ -44,6 +44,15 @@ class Name:
         return self.name
 
 
+LOG_RECORD_TEMPLATE: Final = "log.record.template"
+"""What a log line has in common with others, as the Collector's drain processor names it."""
+LOG_RECORD_TEMPLATE_PARAMETER: Final = "log.record.template.parameter"
+"""What stands in the places of a template, with a number behind: likewise."""
+LOG_TEMPLATE_ID: Final = "otel_insights.log.template.id"
+LOG_TEMPLATE_SEVERITY: Final = "otel_insights.log.template.severity"
+LOG_TEMPLATE_EXAMPLES: Final = "otel_insights.log.template.examples"
+LOG_TEMPLATE_CREATED: Final = "otel_insights.log.template.created"
+
 FINGERPRINT: Final = "otel_insights.exception.fingerprint"
 CLUSTER_ID: Final = "otel_insights.exception.cluster.id"
 CLUSTER_PROBABILITY: Final = "otel_insights.exception.cluster.probability"
@@ -83,6 +92,9 @@ CLUSTER_COUNT: Final = "otel_insights.cluster.count"
 CLUSTER_SIZE: Final = "otel_insights.cluster.size"
 CLUSTERING_DURATION: Final = "otel_insights.clustering.duration"
 SUGGESTIONS: Final = "otel_insights.suggestions"
+LOG_RECORDS: Final = "otel_insights.log.records"
+METRIC_OVERFLOW: Final = "otel.metric.overflow"
+"""On the point that stands for all that a cap has left out, as SDKs write it (metrics SDK, cardinality limits)."""
 
 EMITTED: Final = (
     Name(FINGERPRINT, "attribute", "", "Hash of the exception's normalised chain: the same fault has the same one"),
@@ -115,6 +127,11 @@ EMITTED: Final = (
     Name(SUGGESTION_RISK_RATIO, "attribute", "1", "How many times the risk under the conditions is the one without"),
     Name(SUGGESTION_P_VALUE, "attribute", "1", "Family-wise, over all conditions tried for the cluster"),
     Name(SUGGESTION_REMEDY, "attribute", "", "The one changed value with which environments were seen healthy"),
+    Name(LOG_TEMPLATE_ID, "attribute", "", "The template of a log line; an id never changes its meaning"),
+    Name(
+        LOG_TEMPLATE_SEVERITY, "attribute", "", "The severity of log records; on a new template: the most frequent one"
+    ),
+    Name(LOG_TEMPLATE_EXAMPLES, "attribute", "", "On a new template: the first lines of it, as they came"),
     Name(CLUSTER_CREATED, "event", "", "A cluster came into being"),
     Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
     Name(CLUSTER_SPIKING, "event", "", "A cluster has far more occurrences than its own past makes likely"),
@@ -122,10 +139,12 @@ EMITTED: Final = (
     Name(CLUSTER_RESOLVED, "event", "", "A person resolved a cluster, or it was not seen for long"),
     Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
     Name(SUGGESTION_WITHDRAWN, "event", "", "A suggestion no longer holds, by new evidence, feedback or a merge"),
+    Name(LOG_TEMPLATE_CREATED, "event", "", "A service logged a line of a kind that it never had logged"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
     Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
     Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),
     Name(CLUSTERING_DURATION, "metric", "s", "How long the last clustering took (gauge)"),
+    Name(LOG_RECORDS, "metric", "{record}", "Log records by service.name, template and severity (sum, capped)"),
     Name(SUGGESTIONS, "metric", "{suggestion}", "Suggestions that hold, by tier (gauge)"),
 )
 """The catalogue: docs/names.md is checked against it."""

@@ -38,6 +38,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "receivers.otlp_http": {"endpoint": "127.0.0.1:0"},
     "processors.environments": {},
     "processors.exceptions": {},
+    "processors.logs": {},
     "processors.memory_limiter": {},
     "processors.suggestions": {},
     "exporters.debug": {},

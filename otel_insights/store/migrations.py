@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
+from otel_insights.store.schema_templates import TEMPLATES
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -97,6 +98,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     LIVES,
     FEEDBACK,
     DELIVERIES,
+    TEMPLATES,
 )
 
 

@@ -1,0 +1,81 @@
+"""Which log records were counted: each counts once, however often its telemetry comes.
+
+A key is remembered for as long as a generation lives, and for as long as the one after it: at least so long as `turn`
+is told, unless far more records come. A record that keeps coming is remembered on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sqlite_utils import Database
+
+_SETTING: Final = "log_keys"
+
+
+def key_of(digest: int, time_ns: int) -> int:
+    """Make a key of a record's 64-bit hash and its time.
+
+    Records of one time (17 s) have keys that lie side by side, so that few pages of the store change at once; 51 bits
+    of the hash tell them apart: of 100,000 records of such a time, the chance that any two collide is 2 in a million.
+
+    >>> key_of(2**64 - 1, 0) == 2**51 - 1
+    True
+    """
+    return (time_ns >> 34 & 0xFFF) << 51 | digest & 0x7_FFFF_FFFF_FFFF
+
+
+def add(db: Database, keys: Sequence[int]) -> set[int]:
+    """Remember keys, none of them twice here; returns those that were known."""
+    current, _ = _generation(db)
+    asked = json.dumps(keys)
+    db.execute("SAVEPOINT keys")
+    added = db.execute(_ADD[current], [asked]).rowcount
+    known: set[int] = set()
+    if added != len(keys):
+        db.execute("ROLLBACK TO keys")
+        known = {row[0] for row in db.execute(_KNOWN, [asked])}
+        db.execute(_REFRESH[current], [asked])
+    db.execute("RELEASE keys")
+    return known
+
+
+_ADD: Final = [
+    f"INSERT OR IGNORE INTO log_key_{one} SELECT value FROM json_each(?)"  # noqa: S608 - names of ours
+    f" WHERE NOT EXISTS (SELECT 1 FROM log_key_{1 - one} WHERE key = value)"
+    for one in (0, 1)
+]
+_REFRESH: Final = [f"INSERT OR IGNORE INTO log_key_{one} SELECT value FROM json_each(?)" for one in (0, 1)]  # noqa: S608
+_KNOWN: Final = (
+    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM log_key_0 WHERE key = value)"
+    " OR EXISTS (SELECT 1 FROM log_key_1 WHERE key = value)"
+)
+
+
+def turn(db: Database, now_ns: int, least_ns: int, most: int) -> None:
+    """Begin a new generation, and forget the one before the last, when this one is old enough or holds very many."""
+    current, since_ns = _generation(db)
+    if not since_ns:
+        _save(db, current, now_ns)
+    elif now_ns - since_ns >= least_ns or _count(db, current) >= most:
+        db.execute(f"DELETE FROM log_key_{1 - current}")  # noqa: S608 - a name of ours
+        _save(db, 1 - current, now_ns)
+
+
+def _count(db: Database, current: int) -> int:
+    return int(db.execute(f"SELECT count(*) FROM log_key_{current}").fetchone()[0])  # noqa: S608 - a name of ours
+
+
+def _generation(db: Database) -> tuple[int, int]:
+    """Tell the table that is written, and since when; 0 if nobody has said."""
+    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_SETTING]).fetchone()
+    if row is None:
+        return 0, 0
+    current, since = str(row[0]).split()
+    return int(current), int(since)
+
+
+def _save(db: Database, current: int, since_ns: int) -> None:
+    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_SETTING, f"{current} {since_ns}"])

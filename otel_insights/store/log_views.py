@@ -1,0 +1,108 @@
+"""Log templates as they are looked at: with counts, severities, hours and examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from otel_insights.store.templates import Example
+
+_ORDER = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+
+
+@dataclass(frozen=True, slots=True)
+class LogTemplate:
+    """A template as it is shown. Times are nanoseconds since the epoch; counts are of records, by severity."""
+
+    id: str
+    namespace: str
+    service: str
+    text: str
+    name: str
+    """What people call it; "" if they do not."""
+    counts: Mapping[str, float]
+    first_seen_ns: int
+    last_seen_ns: int
+    examples: Sequence[Example]
+
+    @property
+    def count(self) -> float:
+        """Tell how many records there were of it."""
+        return sum(self.counts.values())
+
+    @property
+    def severity(self) -> str:
+        """Name the severity that it has most often."""
+        return severity(self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class LogCount:
+    """Records of a template and severity since the store began; of all templates beyond the cap where it names none."""
+
+    service: str
+    template_id: str
+    severity: str
+    weight: float
+
+
+def totals(db: Database, most: int = 1000) -> list[LogCount]:
+    """Count records by template and severity for the templates that were made first; the others all together."""
+    rows = db.execute(
+        "WITH first AS (SELECT id, service FROM log_template WHERE merged_into IS NULL ORDER BY rowid LIMIT ?)"
+        " SELECT coalesce(service, ''), coalesce(id, ''), severity, sum(weight) FROM log_template_count"
+        " LEFT JOIN first ON first.id = template_id GROUP BY id, severity",
+        [most],
+    )
+    return [LogCount(*row) for row in rows]
+
+
+def severity(counts: Mapping[str, float]) -> str:
+    """Name the most frequent severity, of equals the most severe; "" without counts.
+
+    >>> severity({"INFO": 3, "ERROR": 3, "DEBUG": 1})
+    'ERROR'
+    """
+    rank = {name: number for number, name in enumerate(_ORDER)}
+    return max(counts, key=lambda one: (counts[one], rank.get(one, -1)), default="")
+
+
+def page(db: Database, *, after: str = "", limit: int = 500) -> list[LogTemplate]:
+    """Read templates in the order of their ids, from the one behind `after` on."""
+    rows = db.execute(
+        "SELECT id, namespace, service, text, name FROM log_template WHERE id > ? AND merged_into IS NULL"
+        " AND id IN (SELECT template_id FROM log_template_count) ORDER BY id LIMIT ?",
+        [after, limit],
+    ).fetchall()
+    return [_template(db, *row) for row in rows]
+
+
+def _template(db: Database, id_: str, namespace: str, service: str, text: str, name: str) -> LogTemplate:
+    first, last = db.execute(
+        "SELECT min(first_seen_ns), max(last_seen_ns) FROM log_template_count WHERE template_id = ?", [id_]
+    ).fetchone()
+    return LogTemplate(id_, namespace, service, text, name, counts(db, id_), first or 0, last or 0, examples(db, id_))
+
+
+def surviving(db: Database, id_: str) -> str | None:
+    """Tell under which id a template's lines count now; None for an id that nothing is known of."""
+    row = db.execute("SELECT coalesce(merged_into, id) FROM log_template WHERE id = ?", [id_]).fetchone()
+    return str(row[0]) if row else None
+
+
+def counts(db: Database, id_: str) -> dict[str, float]:
+    """Count a template's records by severity."""
+    rows = db.execute("SELECT severity, weight FROM log_template_count WHERE template_id = ?", [id_])
+    return dict(rows.fetchall())
+
+
+def examples(db: Database, id_: str) -> list[Example]:
+    """Give the first lines of a template, as they came."""
+    rows = db.execute(
+        "SELECT template_id, body, severity, time_ns, trace_id, span_id FROM log_template_example"
+        " WHERE template_id = ? ORDER BY time_ns, body",
+        [id_],
+    )
+    return [Example(*row) for row in rows]

@@ -1,0 +1,247 @@
+"""Log templates: what the miners know, and how often each was logged, with which severity, since when."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlite_utils import Database
+
+from otel_insights.analysis.spikes import KEPT_HOURS
+from otel_insights.analysis.template import Kept
+from otel_insights.store import log_keys, outbox
+from otel_insights.store.outbox import Finding
+
+EXAMPLES = 3
+"""Kept of each template."""
+HOUR_NS = 3_600 * 10**9
+
+Service = tuple[str, str]
+"""`service.namespace` and `service.name`."""
+
+
+class Place(NamedTuple):
+    """Where a record counts: under which template and severity, in which hour since the epoch."""
+
+    template_id: str
+    severity: str
+    hour: int
+
+
+class Example(NamedTuple):
+    """A line as it came, and where it stands in the traces."""
+
+    template_id: str
+    body: str
+    severity: str
+    time_ns: int
+    trace_id: bytes
+    span_id: bytes
+
+
+@dataclass(slots=True)
+class Counted:
+    """Records of one request in one place."""
+
+    weight: float = 0.0
+    first_ns: int = 2**63 - 1
+    last_ns: int = 0
+
+    def add(self, time_ns: int, weight: float) -> None:
+        """Count a record."""
+        self.weight += weight
+        self.first_ns = min(self.first_ns, time_ns)
+        self.last_ns = max(self.last_ns, time_ns)
+
+
+Record = tuple[int, Place, int, float]
+"""One record of a request: its key (`log_keys.key_of`), where it counts, its time, and how many it stands for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that is to be remembered of one request."""
+
+    records: Sequence[Record]
+    counted: Mapping[Place, Counted]
+    """The sum of the records, at hand where none of them was counted before."""
+    changed: Sequence[tuple[Service, Kept]] = ()
+    examples: Sequence[Example] = field(default=())
+
+
+def record(db: Database, request: Request, now_ns: int) -> int:
+    """Remember a request; returns how many of its records were counted before, and so are not counted now."""
+    if request.changed:
+        _learn(db, request.changed, now_ns)
+    known = log_keys.add(db, [one[0] for one in request.records])
+    counted = _without(request.records, known) if known else request.counted
+    if counted:
+        _count(db, counted)
+    if request.examples:
+        _exemplify(db, request.examples)
+    return len(known)
+
+
+def _without(records: Iterable[Record], known: set[int]) -> Mapping[Place, Counted]:
+    counted: dict[Place, Counted] = {}
+    for key, place, time_ns, weight in records:
+        if key not in known:
+            counted.setdefault(place, Counted()).add(time_ns, weight)
+    return counted
+
+
+def _count(db: Database, counted: Mapping[Place, Counted]) -> None:
+    rows = json.dumps([(*place, one.weight, one.first_ns, one.last_ns) for place, one in counted.items()])
+    db.execute(_COUNT, [rows])
+    db.execute(_COUNT_HOURS, [rows])
+
+
+_FIELDS = [f"json_extract(value, '$[{number}]')" for number in range(6)]
+# An upsert that selects needs a WHERE, lest ON be taken for the one of a join (sqlite.org/lang_upsert.html).
+_COUNT = (
+    f"INSERT INTO log_template_count SELECT {_FIELDS[0]}, {_FIELDS[1]}, {_FIELDS[3]}, {_FIELDS[4]}, {_FIELDS[5]}"  # noqa: S608 - names of ours
+    " FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
+    " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
+    " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)"
+)
+_COUNT_HOURS = (
+    f"INSERT INTO log_template_hour SELECT {_FIELDS[0]}, {_FIELDS[2]}, {_FIELDS[1]}, {_FIELDS[3]} FROM json_each(?)"  # noqa: S608 - names of ours
+    " WHERE true ON CONFLICT DO UPDATE SET weight = weight + excluded.weight"
+)
+
+
+def _exemplify(db: Database, examples: Iterable[Example]) -> None:
+    db.conn.executemany(
+        "INSERT OR IGNORE INTO log_template_example SELECT ?, ?, ?, ?, ?, ?"
+        " WHERE (SELECT count(*) FROM log_template_example WHERE template_id = ?) < ?",
+        [(*one, one.template_id, EXAMPLES) for one in examples],
+    )
+
+
+def _learn(db: Database, changed: Sequence[tuple[Service, Kept]], now_ns: int) -> None:
+    """Keep what miners have learnt. What a person has merged stays so."""
+    db.conn.executemany(
+        "INSERT INTO log_template (id, namespace, service, text, created_ns, tokens, gaps, opens, mined, sites, hits,"
+        " merged_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text,"
+        " tokens = excluded.tokens, gaps = excluded.gaps, opens = excluded.opens, mined = excluded.mined,"
+        " sites = excluded.sites, hits = excluded.hits,"
+        " merged_into = CASE merged_by WHEN '' THEN excluded.merged_into ELSE merged_into END",
+        [
+            (
+                one.id,
+                *service,
+                one.text,
+                now_ns,
+                json.dumps(one.tokens),
+                "".join(map(str, map(int, one.gaps))),
+                one.opens,
+                one.mined,
+                json.dumps(one.sites),
+                one.hits,
+                one.into or None,
+            )
+            for service, one in changed
+        ],
+    )
+    for _, one in changed:
+        if one.into:
+            join(db, one.id, one.into)
+
+
+def join(db: Database, old: str, into: str) -> None:
+    """Let what was counted under one id count under another."""
+    db.execute(
+        "INSERT INTO log_template_count SELECT ?, severity, weight, first_seen_ns, last_seen_ns FROM log_template_count"
+        " WHERE template_id = ? ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
+        " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
+        " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)",
+        [into, old],
+    )
+    db.execute(
+        "INSERT INTO log_template_hour SELECT ?, hour, severity, weight FROM log_template_hour WHERE template_id = ?"
+        " ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
+        [into, old],
+    )
+    for table in ("log_template_count", "log_template_hour", "log_template_example"):
+        db.execute(f"DELETE FROM {table} WHERE template_id = ?", [old])  # noqa: S608 - names of ours
+    db.execute("UPDATE log_template SET merged_into = ? WHERE merged_into = ?", [into, old])
+
+
+def known(db: Database, namespace: str, service: str, most: int) -> list[Kept]:
+    """Give what the miner of a service needs to go on: its latest templates, in the order in which they were made."""
+    rows = db.execute(
+        "SELECT * FROM (SELECT rowid, id, text, tokens, gaps, opens, mined, sites, hits, merged_into FROM log_template"
+        " WHERE namespace = ? AND service = ? ORDER BY merged_into IS NULL DESC, created_ns DESC, rowid DESC LIMIT ?)"
+        " ORDER BY rowid",
+        [namespace, service, most],
+    )
+    return [
+        Kept(
+            id=row[1],
+            text=row[2],
+            tokens=tuple(json.loads(row[3])),
+            gaps=tuple(one == "1" for one in row[4]),
+            opens=bool(row[5]),
+            mined=bool(row[6]),
+            sites=tuple(json.loads(row[7])),
+            hits=row[8],
+            into=row[9] or "",
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A template that nobody has been told of."""
+
+    id: str
+    namespace: str
+    service: str
+    text: str
+    created_ns: int
+
+
+def unannounced(db: Database, limit: int = 500) -> list[News]:
+    """Give templates that nobody has been told of, the first first; what has gone into others is not told."""
+    rows = db.execute(
+        "SELECT id, namespace, service, text, created_ns FROM log_template WHERE NOT announced AND merged_into IS NULL"
+        " ORDER BY created_ns, id LIMIT ?",
+        [limit],
+    )
+    return [News(*row) for row in rows]
+
+
+def announce(db: Database, ids: Sequence[str], findings: Iterable[Finding]) -> None:
+    """Put findings on their way, and note that these templates are told of, or are not to be."""
+    outbox.put(db, findings)
+    db.execute("UPDATE log_template SET announced = 1 WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)])
+
+
+def forget(db: Database, now_ns: int, most: int) -> list[Service]:
+    """Let go of hours that are past, and of the templates that were not logged for longest beyond so many.
+
+    Returns the services whose templates went.
+    """
+    db.execute("DELETE FROM log_template_hour WHERE hour < ?", [now_ns // HOUR_NS - KEPT_HOURS])
+    (many,) = db.execute("SELECT count(*) FROM log_template WHERE merged_into IS NULL").fetchone()
+    if many <= most:
+        return []
+    rows = db.execute(
+        "SELECT id, namespace, service FROM log_template LEFT JOIN (SELECT template_id, max(last_seen_ns) AS heard"
+        " FROM log_template_count GROUP BY template_id) ON template_id = id WHERE merged_into IS NULL"
+        " ORDER BY coalesce(heard, 0), created_ns, id LIMIT ?",
+        [many - most],
+    ).fetchall()
+    ids = json.dumps([row[0] for row in rows])
+    for table, key in (
+        ("log_template_count", "template_id"),
+        ("log_template_hour", "template_id"),
+        ("log_template_example", "template_id"),
+        ("log_template", "merged_into"),
+        ("log_template", "id"),
+    ):
+        db.execute(f"DELETE FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))", [ids])  # noqa: S608 - names of ours
+    return sorted({(row[1], row[2]) for row in rows})

@@ -1,0 +1,169 @@
+"""Log records as their template is asked for: the sentence, where it was logged, what the sender says of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import stringzilla
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from otel_insights import semconv
+from otel_insights.analysis.bodies import sentence_of_fields
+from otel_insights.payload import LOG_RECORD_ATTRIBUTES, Item, attribute_bytes
+
+_FILE: Final = ("code.file.path", "code.filepath")
+_FUNCTION: Final = ("code.function.name", "code.function")
+_LINE: Final = ("code.line.number", "code.lineno")
+_NAMED: Final = (semconv.LOG_RECORD_TEMPLATE, "{OriginalFormat}", "message_template.text", "messageTemplate")
+_WANTED: Final = frozenset(
+    (*_FILE, *_FUNCTION, *_LINE, *_NAMED, semconv.LOG_COUNT, semconv.EXCEPTION_TYPE, semconv.LOG_TEMPLATE_ID)
+)
+_SIGNS: Final = (b"code.", b"emplate", b"{OriginalFormat}", semconv.LOG_COUNT.encode(), b"exception.type")
+"""One of these is in every record that has an attribute which is wanted."""
+_PLACE_HOLDER: Final = re.compile(r"\{[^{}]*\}|<[^<>]*>|%\(?\w*\)?[a-z]")
+_LETTER: Final = re.compile(r"[^\W\d_]")
+_COUNTS: Final = range(1, 10**9)
+"""How many records one can stand for; anything else is a mistake."""
+_OURS: Final = b"otel_insights."
+_STAMPED: Final = semconv.LOG_TEMPLATE_ID.encode()
+_SEVERITIES: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
+_BY_NUMBER: Final = {number: _SEVERITIES[(number - 1) // 4] for number in range(1, 4 * len(_SEVERITIES) + 1)}
+
+
+@dataclass(slots=True)
+class LogLine:
+    """A log record, as far as its template is concerned."""
+
+    item: Item
+    record: LogRecord
+    text: str
+    """What is mined; never empty."""
+    site: str = ""
+    """Where in the code it was logged; "" if that is not told."""
+    known: str = ""
+    """The template that the sender names; "" if none."""
+    weight: int = 1
+    has_template: bool = False
+    """Whether the record has a `log.record.template` of the sender's."""
+
+    @property
+    def time_ns(self) -> int:
+        """When it was logged; 0 where the record names no time that can be one."""
+        for time in (self.record.time_unix_nano, self.record.observed_time_unix_nano):
+            if 0 < time < 2**63:
+                return time
+        return 0
+
+    @property
+    def severity(self) -> str:
+        """The range of its severity number (logs data model), or what the sender calls it."""
+        record = self.record
+        return _BY_NUMBER.get(record.severity_number) or record.severity_text.upper()[:16] or "UNSPECIFIED"
+
+
+def signs(data: bytes) -> list[bytes]:
+    """Tell what a request may hold of attributes that are wanted; to be given to `read` for each of its records."""
+    return [one for one in _SIGNS if one in data]
+
+
+def read(item: Item, signs: list[bytes]) -> LogLine | None:
+    """Read a record; None for one that says nothing. Raises DecodeError where it does not parse."""
+    data = item.data
+    record = LogRecord.FromString(data)
+    body = record.body
+    text = body.string_value or _text(body) or record.event_name
+    for sign in signs:
+        if sign in data:
+            break
+    else:
+        return LogLine(item, record, text) if text and not text.isspace() else None
+    values = {one.key: one.value for one in record.attributes if one.key in _WANTED}
+    known = _known(values)
+    if not text or text.isspace():
+        text = known = values[semconv.EXCEPTION_TYPE].string_value if semconv.EXCEPTION_TYPE in values else ""
+        if not text:
+            return None
+    weight = values[semconv.LOG_COUNT].int_value if semconv.LOG_COUNT in values else 1
+    theirs = semconv.LOG_RECORD_TEMPLATE in values and semconv.LOG_TEMPLATE_ID not in values
+    return LogLine(item, record, text, _site(values), known, weight if weight in _COUNTS else 1, theirs)
+
+
+def digest(line: LogLine) -> int:
+    """Hash a record, as it was before any of our stamps, to 64 bits."""
+    data = line.item.data
+    if _OURS in data:
+        record = LogRecord()
+        record.CopyFrom(line.record)
+        kept = [
+            one
+            for one in record.attributes
+            if not one.key.startswith(semconv.SCOPE) and (line.has_template or one.key != semconv.LOG_RECORD_TEMPLATE)
+        ]
+        del record.attributes[:]
+        record.attributes.extend(kept)
+        data = record.SerializeToString(deterministic=True)
+    return int(stringzilla.hash(data))
+
+
+def stamped(line: LogLine, stamp: bytes, id_only: bytes) -> bytes:
+    """Give the record with a stamp; what an earlier pass has stamped is replaced, all else stays as it is."""
+    data = line.item.data
+    if _STAMPED in data:
+        record = line.record
+        kept = [one for one in record.attributes if not _is_of_earlier_pass(one.key, line)]
+        del record.attributes[:]
+        record.attributes.extend(kept)
+        data = record.SerializeToString()
+    return data + (id_only if line.has_template else stamp)
+
+
+def _is_of_earlier_pass(key: str, line: LogLine) -> bool:
+    if key.startswith(semconv.LOG_RECORD_TEMPLATE):
+        return not line.has_template
+    return key == semconv.LOG_TEMPLATE_ID
+
+
+def stamp_of(id_: str, template: str) -> tuple[bytes, bytes]:
+    """Serialise the attributes of a template: all of them, and the id alone."""
+    id_only = attribute_bytes(LOG_RECORD_ATTRIBUTES, semconv.LOG_TEMPLATE_ID, id_)
+    return attribute_bytes(LOG_RECORD_ATTRIBUTES, semconv.LOG_RECORD_TEMPLATE, template) + id_only, id_only
+
+
+def parameters(values: tuple[str, ...]) -> bytes:
+    """Serialise what stands in the places of a template, as the Collector's drain processor names it."""
+    return b"".join(
+        attribute_bytes(LOG_RECORD_ATTRIBUTES, f"{semconv.LOG_RECORD_TEMPLATE_PARAMETER}.{number}", value)
+        for number, value in enumerate(values)
+    )
+
+
+def _text(body: AnyValue) -> str:
+    kind = body.WhichOneof("value")
+    if kind == "kvlist_value":
+        return sentence_of_fields({one.key: one.value.string_value for one in body.kvlist_value.values})
+    if kind in ("int_value", "double_value", "bool_value"):
+        return str(getattr(body, kind))
+    return ""
+
+
+def _known(values: dict[str, AnyValue]) -> str:
+    """Give the template that the sender names, unless we have stamped it or it is nothing but a place holder."""
+    for name in _NAMED:
+        if name in values and _LETTER.search(_PLACE_HOLDER.sub("", values[name].string_value)):
+            if name == semconv.LOG_RECORD_TEMPLATE and semconv.LOG_TEMPLATE_ID in values:
+                continue
+            return values[name].string_value
+    return ""
+
+
+def _site(values: dict[str, AnyValue]) -> str:
+    """Name the place in the code; a file or a function without a line is no single call."""
+    line = next((values[name].int_value for name in _LINE if name in values), 0)
+    if not line:
+        return ""
+    file = next((values[name].string_value for name in _FILE if name in values), "")
+    function = next((values[name].string_value for name in _FUNCTION if name in values), "")
+    return f"{file}:{function}:{line}" if file or function else ""

@@ -1,0 +1,67 @@
+"""What is known of the lines of each service: one miner for each, recalled from the store and bounded in number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otel_insights.analysis.template import Kept
+from otel_insights.analysis.templates import Miner
+from otel_insights.store import Store
+from otel_insights.store import templates as memory
+from otel_insights.store.templates import Service
+
+
+@dataclass(slots=True)
+class LogServices:
+    """Owns the miners. The store has all that they know, committed with the requests that taught them."""
+
+    store: Store
+    max_templates: int
+    max_services: int
+    _miners: dict[Service, Miner] = field(default_factory=dict)
+    """The one heard of last comes last."""
+    _unsaved: dict[tuple[Service, str], Kept] = field(default_factory=dict)
+    """Changes whose commit failed."""
+
+    async def miner(self, service: Service) -> Miner:
+        """Give the miner of a service, from the store if need be; the one not heard of for longest makes room."""
+        found = self._miners.pop(service, None)
+        if found is None:
+            known = await self.store.read(memory.known, *service, 2 * self.max_templates)
+            # another request may have asked for it meanwhile
+            found = self._miners.pop(service, None) or Miner.recall(
+                "\0".join(service), known, most_templates=self.max_templates
+            )
+        self._miners[service] = found
+        if len(self._miners) > self.max_services:
+            self._make_room()
+        return found
+
+    def _make_room(self) -> None:
+        """Let go of a miner all of whose changes are on their way to the store."""
+        for service, miner in self._miners.items():
+            if not miner.has_changed:
+                del self._miners[service]
+                return
+
+    def take_changes(self, miners: dict[Service, Miner]) -> list[tuple[Service, Kept]]:
+        """Give what these miners have learnt, with what an earlier commit failed to keep."""
+        found = [
+            (service, one) for service, miner in miners.items() if miner.has_changed for one in miner.take_changes()
+        ]
+        if self._unsaved:
+            unsaved, self._unsaved = self._unsaved, {}
+            new = {(service, one.id) for service, one in found}
+            found = [(service, one) for (service, id_), one in unsaved.items() if (service, id_) not in new] + found
+        return found
+
+    def put_back(self, changes: list[tuple[Service, Kept]]) -> None:
+        """Note that changes were not committed."""
+        self._unsaved = {(service, one.id): one for service, one in changes} | self._unsaved
+
+    def forget(self, services: list[Service]) -> None:
+        """Let the miners of services be recalled at their next line: what the store holds of them has changed."""
+        for service in services:
+            miner = self._miners.get(service)
+            if miner is not None and not miner.has_changed:
+                del self._miners[service]
