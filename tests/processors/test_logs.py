@@ -5,7 +5,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValueList
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import T0, Sink, build, log, logs, look_up, passing, raised, resource, values
 
-from otel_insights import semconv
+from otel_insights import own_metrics, semconv
 from otel_insights.errors import Refused
 from otel_insights.payload import Payload, attribute
 from otel_insights.processors.logs import FACTORY
@@ -296,6 +296,20 @@ async def test_a_record_that_says_nothing_passes_as_it_came(host):
     await passing([await started(host)], Payload(payload.signal, payload.data), sink)
     assert sink.got[0].data == payload.data
     assert await kept(host) == {}
+
+
+async def test_what_was_logged_is_a_metric_with_a_cap_beyond_which_counts_go_together(host):
+    processor = await started(host)
+    words = ["cat", "dog", "emu"]
+    await stamps(processor, *(at(n, f"{word} works") for n, word in enumerate(words)))
+    first, *_ = [one.id for one in (await kept(host)).values() if one.text == "cat works"]
+    assert await host.store.read(log_views.totals, 1) == [
+        log_views.LogCount("", "", "INFO", 2.0),
+        log_views.LogCount("shop", first, "INFO", 1.0),
+    ]
+    families = {one.name: one.points for one in await host.store.read(own_metrics.found)}
+    labels = {"service.name": "shop", ID: first, "otel_insights.log.template.severity": "INFO"}
+    assert (labels, 1.0) in families["otel_insights.log.records"]
 
 
 async def test_templates_not_logged_for_longest_are_let_go_beyond_a_bound(host):
