@@ -4,6 +4,7 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -188,6 +189,19 @@ class Payload:
             resources = self._resources if self.signal is not Signal.METRICS else None
             self._change(wire.splice(self._data, places))
             self._resources = resources  # a span or log record is one, whatever is in it; a metric holds points
+
+    def extend(self, additions: Sequence[tuple[Item, bytes]]) -> None:
+        """Add serialised fields at the end of items, in the order of the payload; else as `replace`, and quicker."""
+        if any(item._edition is not self._edition for item, _ in additions):  # noqa: SLF001
+            raise ValueError("an item from before an edit, or of another payload: search this one again")
+        places = [(item._place, added) for item, added in additions]  # noqa: SLF001
+        starts = [place.item[0] for place, _ in places]
+        if any(one >= other for one, other in pairwise(starts)):
+            raise ValueError("items are to be extended in their order, each once")
+        if places:
+            resources = self._resources if self.signal is not Signal.METRICS else None
+            self._change(wire.extend(self._data, places))
+            self._resources = resources
 
     def message(self) -> ExportRequest:
         """Parse the request: the same object until the payload changes. Raises BadData where it does not parse.

@@ -189,11 +189,49 @@ def splice(data: bytes, edits: Iterable[tuple[Place, bytes]]) -> bytes:
         patches.append((start, end, field))
         holder[place.scope_extent] = place.resource_extent
         growth[place.scope_extent] = growth.get(place.scope_extent, 0) + len(field) - (end - start)
+    return _with_headers(data, patches, growth, holder)
+
+
+def extend(data: bytes, additions: Iterable[tuple[Place, bytes]]) -> bytes:
+    """Add bytes at the end of items, as `splice` with the longer items would, in a fraction of its time.
+
+    The places are those of `data` itself, in its order, each at most once.
+    """
+    patches: list[tuple[int, int, bytes]] = []
+    growth: dict[Extent, int] = {}
+    holder: dict[Extent, Extent] = {}
+    last: Extent | None = None
+    grown = 0
+    for place, added in additions:
+        _, scope, (start, body, end), _, _ = place
+        size = end - body + len(added)
+        header = _ITEM_HEADERS[size] if size < _MOST_HEADERS else b"\x12" + varint(size)
+        patches.append((start, body, header))
+        patches.append((end, end, added))
+        if scope is not last:
+            if last is not None:
+                growth[last] = growth.get(last, 0) + grown
+            last, grown = scope, 0
+            holder[scope] = place.resource_extent
+        grown += len(added) + len(header) - (body - start)
+    if last is None:
+        return data
+    growth[last] = growth.get(last, 0) + grown
+    return _with_headers(data, patches, growth, holder)
+
+
+def _with_headers(
+    data: bytes, patches: list[tuple[int, int, bytes]], growth: dict[Extent, int], holder: dict[Extent, Extent]
+) -> bytes:
     for scope, resource in holder.items():
         growth[resource] = growth.get(resource, 0) + growth[scope] + _resize(patches, b"\x12", scope, growth[scope])
     for resource in set(holder.values()):
         _resize(patches, b"\x0a", resource, growth[resource])
     return _patched(data, sorted(patches))
+
+
+_MOST_HEADERS: Final = 4096
+_ITEM_HEADERS: Final = [b"\x12" + varint(size) for size in range(_MOST_HEADERS)]
 
 
 def _resize(patches: list[tuple[int, int, bytes]], tag: bytes, extent: Extent, growth: int) -> int:

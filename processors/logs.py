@@ -15,7 +15,7 @@ from otel_insights.analysis.template import Match, Template, live
 from otel_insights.analysis.templates import Miner
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
-from otel_insights.payload import Item, Payload
+from otel_insights.payload import Payload
 from otel_insights.processors import log_lines
 from otel_insights.processors.log_lines import LogLine
 from otel_insights.processors.log_services import LogServices
@@ -151,49 +151,61 @@ class Logs(Processor):
     def _count(self, lines: Sequence[tuple[LogLine, Template]]) -> _Found:
         """Sum up what a request holds; ids are those that templates have once all of it is read."""
         found = _Found()
+        counted, records, exemplified = found.counted, found.records, self._exemplified
         now = self.host.now_ns()
-        resources: dict[bytes, int] = {}
+        salts: dict[bytes, int] = {}
         digests: dict[int, int] = {}
         for line, template in lines:
-            id_ = live(template).id
-            resource = line.item.resource
-            of_resource = resources.get(resource)
-            if of_resource is None:
-                of_resource = resources[resource] = int(stringzilla.hash(resource)) * _ODD & _64_BITS
-            digest = log_lines.digest(line) ^ of_resource
-            if (same := digests.get(digest)) is not None:  # equal in all, and sent side by side: each counts
-                digests[digest] = same + 1
-                digest = digest + same * _ODD & _64_BITS
+            id_ = template.id if template.into is None else live(template).id
+            resource, time = line.item.resource, line.time_ns
+            salt = salts.get(resource)
+            if salt is None:
+                salt = salts[resource] = int(stringzilla.hash(resource)) * _ODD & _64_BITS
+            digest = log_lines.digest(line) ^ salt
+            if digest in digests:  # equal in all, and sent side by side: each counts
+                digests[digest] += 1
+                digest = digest + digests[digest] * _ODD & _64_BITS
             else:
-                digests[digest] = 1
-            time = line.time_ns
+                digests[digest] = 0
             key = log_keys.key_of(digest, time)
-            time = min(time, now) or now
-            place = Place(id_, line.severity, time // HOUR_NS)
-            counted = found.counted.get(place)
-            if counted is None:
-                counted = found.counted[place] = Counted()
-            counted.add(time, line.weight)
-            found.records.append((key, place, time, line.weight))
-            if (many := self._exemplified.get(id_, 0)) < EXAMPLES:
-                self._exemplified[id_] = many + 1
+            if not 0 < time < now:
+                time = now
+            place = (id_, line.severity, time // HOUR_NS)
+            sums = counted.get(place)
+            if sums is None:
+                sums = counted[place] = Counted(0.0, time, time)
+            sums.weight += line.weight
+            if time < sums.first_ns:
+                sums.first_ns = time
+            elif time > sums.last_ns:
+                sums.last_ns = time
+            records.append((key, place, time, line.weight))
+            if exemplified.get(id_, 0) < EXAMPLES:
+                exemplified[id_] = exemplified.get(id_, 0) + 1
                 found.examples.append(_example(id_, line, time))
         return found
 
     def _stamp(self, payload: Payload, lines: Sequence[tuple[LogLine, Template]]) -> None:
-        edits: list[tuple[Item, bytes]] = []
-        for line, template in lines:
-            into = live(template)
-            kept = self._stamps.get(into.id)
-            if kept is None or kept[0] != into.text:
-                if len(self._stamps) >= _MOST_STAMPS:
-                    self._stamps.clear()
-                kept = self._stamps[into.id] = (into.text, *log_lines.stamp_of(into.id, into.text))
-            data = log_lines.stamped(line, kept[1], kept[2])
-            if self.settings.parameters:
-                data += log_lines.parameters(Match(into.id, into.text, line=sentence_of(line.text)).parameters)
-            edits.append((line.item, data))
-        payload.replace(edits)
+        if not log_lines.may_be_stamped(payload.data):
+            payload.extend([(line.item, self._stamp_of(line, one)) for line, one in lines])
+            return
+        payload.replace(
+            (line.item, log_lines.without_stamps(line) + self._stamp_of(line, template)) for line, template in lines
+        )
+
+    def _stamp_of(self, line: LogLine, template: Template) -> bytes:
+        if template.into is not None:
+            template = live(template)
+        kept = self._stamps.get(template.id)
+        if kept is None or kept[0] != template.text:
+            if len(self._stamps) >= _MOST_STAMPS:
+                self._stamps.clear()
+            kept = self._stamps[template.id] = (template.text, *log_lines.stamp_of(template.id, template.text))
+        stamp = kept[2] if line.has_template else kept[1]
+        if self.settings.parameters:
+            match = Match(template.id, template.text, line=sentence_of(line.text))
+            stamp += log_lines.parameters(match.parameters)
+        return stamp
 
     async def analyse(self) -> None:
         """Tell of new templates, and let go of what is past its time."""

@@ -69,12 +69,13 @@ def test_telemetry_comes_out_as_it_went_in_but_for_the_stamps(telemetry, tmp_pat
     analyze(telemetry, "--out", out)
     for before, after in zip(read(telemetry), read(out), strict=True):
         message = after.message()
-        for part in getattr(message, "resource_spans", []):
-            for one in part.scope_spans[0].spans:
-                for attributes in (one.attributes, *(event.attributes for event in one.events)):
-                    ours = [each for each in attributes if each.key.startswith("otel_insights.")]
-                    for each in ours:
-                        attributes.remove(each)
+        items = [one for part in getattr(message, "resource_spans", []) for one in part.scope_spans[0].spans]
+        items += [one for part in getattr(message, "resource_logs", []) for one in part.scope_logs[0].log_records]
+        for one in items:
+            for attributes in (one.attributes, *(event.attributes for event in getattr(one, "events", ()))):
+                ours = [each for each in attributes if each.key.startswith(("otel_insights.", "log.record.template"))]
+                for each in ours:
+                    attributes.remove(each)
         assert message == before.message()
 
 

@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_insights import outline, wire
 from otel_insights.errors import BadData
-from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited, fields, places, places_holding, splice, varint
+from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited, extend, fields, places, places_holding, splice, varint
 
 # --- requests as other encoders may write them: unknown fields, groups, long varints, any order, repetitions
 
@@ -182,6 +182,15 @@ def test_a_splice_equals_the_same_edit_by_protobuf(data, extra):
         if any(event.name == "exception" for event in Span.FromString(content).events):
             edits.append((place, content + extra))
     assert ExportTraceServiceRequest.FromString(splice(data, edits)) == expected
+
+
+@given(framed, st.data())
+def test_extending_items_equals_a_splice_of_the_longer_ones(data, draw):
+    found = list(places(data))
+    chosen = draw.draw(st.lists(st.sampled_from(range(len(found))), unique=True)) if found else []
+    added = {at: draw.draw(st.one_of(blob, st.just(b"z" * 200), st.just(b"z" * 5000))) for at in sorted(chosen)}
+    longer = [(found[at], data[found[at].item[1] : found[at].item[2]] + more) for at, more in added.items()]
+    assert extend(data, [(found[at], more) for at, more in added.items()]) == splice(data, longer)
 
 
 def test_a_splice_without_edits_is_the_same_bytes():

@@ -22,12 +22,8 @@ Service = tuple[str, str]
 """`service.namespace` and `service.name`."""
 
 
-class Place(NamedTuple):
-    """Where a record counts: under which template and severity, in which hour since the epoch."""
-
-    template_id: str
-    severity: str
-    hour: int
+Place = tuple[str, str, int]
+"""Where a record counts: the id of its template, its severity, the hour since the epoch."""
 
 
 class Example(NamedTuple):
@@ -45,15 +41,9 @@ class Example(NamedTuple):
 class Counted:
     """Records of one request in one place."""
 
-    weight: float = 0.0
-    first_ns: int = 2**63 - 1
-    last_ns: int = 0
-
-    def add(self, time_ns: int, weight: float) -> None:
-        """Count a record."""
-        self.weight += weight
-        self.first_ns = min(self.first_ns, time_ns)
-        self.last_ns = max(self.last_ns, time_ns)
+    weight: float
+    first_ns: int
+    last_ns: int
 
 
 Record = tuple[int, Place, int, float]
@@ -88,7 +78,9 @@ def _without(records: Iterable[Record], known: set[int]) -> Mapping[Place, Count
     counted: dict[Place, Counted] = {}
     for key, place, time_ns, weight in records:
         if key not in known:
-            counted.setdefault(place, Counted()).add(time_ns, weight)
+            sums = counted.setdefault(place, Counted(0.0, time_ns, time_ns))
+            sums.weight += weight
+            sums.first_ns, sums.last_ns = min(sums.first_ns, time_ns), max(sums.last_ns, time_ns)
     return counted
 
 

@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 _KINDS = {"resourceSpans": TracesData, "resourceLogs": LogsData, "resourceMetrics": MetricsData}
 _IDS = {"traceId", "spanId", "parentSpanId"}
-OURS = "otel_insights."
+OURS = ("otel_insights.", "log.record.template")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Arrived:
         return next((one.value.string_value for one in self.resource.attributes if one.key == "service.name"), "")
 
     def bare(self) -> tuple[bytes, ...]:
-        """Give it as bytes, field by field as it is but for the attributes `otel_insights.*` of exceptions."""
+        """Give it as bytes, field by field as it is but for the attributes that we add."""
         item = type(self.item)()
         item.CopyFrom(self.item)
         for attributes in _attributes(item):
@@ -48,7 +48,7 @@ class Arrived:
         return *(part.SerializeToString(deterministic=True) for part in parts), *map(str.encode, self.schema_urls)
 
     def stamps(self) -> set[str]:
-        """Name the attributes `otel_insights.*` on it and on its events."""
+        """Name the attributes that we add, on it and on its events."""
         return {one.key for attributes in _attributes(self.item) for one in attributes if one.key.startswith(OURS)}
 
 

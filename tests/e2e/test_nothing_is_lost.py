@@ -117,3 +117,4 @@ def everything_arrives_and_is_counted_once(app: App, a: Collector, insights: Ins
     assert a.dropped() == []
     insights.analyse()
     assert insights.counted() == app.exceptions()
+    assert insights.logged() == len(logs)

@@ -9,12 +9,14 @@ from e2e.arrived import Arrived, read
 from e2e.processes import eventually
 from e2e.rarities import rarities
 from e2e.topology import Collector, Insights, Stage
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
 
 from otel_insights import semconv
 
 pytestmark = pytest.mark.e2e
 
 ROUNDS = 3
+TEMPLATE = {semconv.LOG_RECORD_TEMPLATE, semconv.LOG_TEMPLATE_ID}
 # Collectors wait a moment for a fuller batch, and their files for a second before they are flushed.
 WITHIN = 60.0
 
@@ -65,7 +67,8 @@ def test_all_three_signals_arrive_unchanged_but_for_what_was_added(
     assert {one.service for one in expected if tells_of_an_exception(one)} == {"shop", "rarities"}
     for one in theirs(b.file):
         assert (semconv.FINGERPRINT in one.stamps()) == tells_of_an_exception(one), one.item
-        assert bool(one.stamps()) == tells_of_an_exception(one), one.item
+        assert bool(one.stamps() - TEMPLATE) == tells_of_an_exception(one), one.item
+        assert bool(one.stamps() & TEMPLATE) == says_something(one), one.item
     findings_arrive(insights, b)
     assert a.dropped() == []
 
@@ -73,6 +76,16 @@ def test_all_three_signals_arrive_unchanged_but_for_what_was_added(
 def tells_of_an_exception(one: Arrived) -> bool:
     by_event = any(event.name == "exception" for event in getattr(one.item, "events", ()))
     return by_event or any(pair.key == "exception.type" for pair in getattr(one.item, "attributes", ()))
+
+
+def says_something(one: Arrived) -> bool:
+    """Tell whether it is a log record with a text, or one that stands for an exception or an event."""
+    if not hasattr(one.item, "body"):
+        return False
+    body = one.item.body
+    text = getattr(body, body.WhichOneof("value") or "string_value")
+    told = (text if isinstance(text, str) else not isinstance(text, bytes | ArrayValue)) or one.item.event_name
+    return bool(told) or tells_of_an_exception(one)
 
 
 def complete(without: Collector) -> list[Arrived]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -81,9 +82,10 @@ class Insights:
         self.grpc, self.http, api = free_port(), free_port(), free_port()
         self.api = f"http://127.0.0.1:{api}"
         both, learn = ["otlp_grpc", "otlp_http"], ["memory_limiter", "environments", "exceptions", "suggestions"]
+        of_logs = ["memory_limiter", "environments", "exceptions", "logs", "suggestions"]
         lines = {
             "traces": (both, learn),
-            "logs": ([*both, "insights"], learn),
+            "logs": ([*both, "insights"], of_logs),
             "metrics": ([*both, "insights"], learn[:2]),
         }
         settings = {
@@ -92,7 +94,7 @@ class Insights:
                 "otlp_http": {"endpoint": f"127.0.0.1:{self.http}"},
                 "insights": {"interval": "2s"},
             },
-            "processors": dict.fromkeys(learn),
+            "processors": dict.fromkeys(of_logs),
             "exporters": {"otlp": {"endpoint": send_to, "protocol": protocol}},
             "store": {"url": f"sqlite:///{home / 'insights.db'}"},
             "api": {"endpoint": f"127.0.0.1:{api}"},
@@ -129,6 +131,12 @@ class Insights:
     def counted(self) -> float:
         """Sum the occurrences of all clusters."""
         return sum(cluster["count"] for cluster in self.clusters())
+
+    def logged(self) -> float:
+        """Sum the log records of the app, as /metrics has them."""
+        page = httpx.get(f"{self.api}/metrics", timeout=30).raise_for_status().text
+        counts = re.findall(r'^otel_insights_log_records_total\{.*service_name="shop"\} (\S+)$', page, re.MULTILINE)
+        return sum(map(float, counts))
 
     def memory(self) -> int:
         """Return its resident bytes."""
