@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from otel_insights.component import Processor
@@ -14,6 +14,9 @@ from otel_insights.errors import Refused
 from otel_insights.selfmetrics import SelfMetrics
 
 _log = logging.getLogger(__name__)
+
+_IDLE_NS = 600 * 10**9
+"""Without telemetry there is one as seldom as this: silence tells something too (a cluster is quiet, a run stale)."""
 
 
 @dataclass(slots=True)
@@ -24,10 +27,12 @@ class Analyses:
     interval: float
     """Seconds from the end of one to the start of the next."""
     metrics: SelfMetrics
+    now_ns: Callable[[], int] = time.time_ns
     turns: int = 0
     """How often the interval has ended or somebody asked, whether there was something to do or not."""
     _arrived: bool = True
     """Whether telemetry came since the last one: true at first, for the store may hold what nobody has analysed."""
+    _last_ns: int = 0
     _demands: list[asyncio.Future[bool]] = field(default_factory=list)
     _demanded: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
@@ -67,8 +72,8 @@ class Analyses:
             self._demanded.clear()
             demands = [demand for demand in self._demands if not demand.done()]
             well = True
-            if demands or self._arrived:
-                self._arrived = False
+            if demands or self._arrived or self.now_ns() - self._last_ns >= _IDLE_NS:
+                self._arrived, self._last_ns = False, self.now_ns()
                 well = await self._analyse()
             self._demands = [demand for demand in self._demands if demand not in demands]
             for demand in demands:

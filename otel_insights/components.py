@@ -21,6 +21,7 @@ BUILT_IN = (
     "processors.exceptions",
     "processors.logs",
     "processors.memory_limiter",
+    "processors.runs",
     "processors.suggestions",
     "exporters.debug",
     "exporters.otlp",

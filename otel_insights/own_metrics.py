@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from sqlite_utils import Database
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
-from otel_insights.store import clusters, log_views, suggestions
+from otel_insights.store import clusters, log_views, runs, suggestions
 from otel_insights.store.log_views import LogCount
 
 _UNITS = {name.name: name.unit for name in semconv.EMITTED if name.kind == "metric"}
@@ -53,6 +54,20 @@ def found(db: Database) -> list[Family]:
         Family(
             semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
         ),
+        *_of_runs(runs.tallies(db)),
+    ]
+
+
+def _of_runs(tallies: Sequence[runs.Tally]) -> list[Family]:
+    counts, items = [], Counter[tuple[str, str, str]]()
+    for one in tallies:
+        whose = {semconv.RUN_AGENT: one.agent_name, semconv.RUN_JOB_TYPE: one.job_type}
+        counts.append(({**whose, semconv.RUN_STATUS: one.status}, one.runs))
+        items.update({(one.agent_name, one.job_type, result): count for result, count in one.items.items()})
+    keys = (semconv.RUN_AGENT, semconv.RUN_JOB_TYPE, semconv.RUN_ITEM_RESULT)
+    return [
+        Family(semconv.RUNS, counts),
+        Family(semconv.RUN_ITEM_COUNT, [(dict(zip(keys, key, strict=True)), count) for key, count in items.items()]),
     ]
 
 

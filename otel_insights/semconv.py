@@ -26,6 +26,10 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 PACKAGE_INFO_EVENT: Final = "package.info"
 PACKAGE_NAME: Final = "package.name"
 PACKAGE_VERSION: Final = "package.version"
+ERROR_TYPE: Final = "error.type"
+VCS_REPOSITORY: Final = "vcs.repository.url.full"
+VCS_BRANCH: Final = "vcs.ref.head.name"
+VCS_REVISION: Final = "vcs.ref.head.revision"
 LOG_COUNT: Final = "log_count"
 """How many equal records one stands for, as the Collector's log_dedup processor writes it."""
 
@@ -60,6 +64,23 @@ MECHANISM: Final = "otel_insights.exception.mechanism"
 HANDLED: Final = "otel_insights.exception.handled"
 STACKTRACE_HASH: Final = "otel_insights.exception.stacktrace.hash"
 REDACTIONS: Final = "otel_insights.redactions"
+RUN_ID: Final = "otel_insights.run.id"
+RUN_AGENT: Final = "otel_insights.run.agent"
+RUN_JOB_TYPE: Final = "otel_insights.run.job_type"
+RUN_STATUS: Final = "otel_insights.run.status"
+RUN_DURATION: Final = "otel_insights.run.duration"
+RUN_MAX_DURATION: Final = "otel_insights.run.max_duration"
+RUN_PRODUCT: Final = "otel_insights.run.product"
+RUN_PLATFORM: Final = "otel_insights.run.platform"
+RUN_INSIGHT_ID: Final = "otel_insights.run.insight_id"
+RUN_INPUT_SUMMARY: Final = "otel_insights.run.input_summary"
+RUN_OUTPUT_SUMMARY: Final = "otel_insights.run.output_summary"
+RUN_ERROR_SUMMARY: Final = "otel_insights.run.error_summary"
+RUN_ERROR_DETAILS: Final = "otel_insights.run.error_details"
+RUN_ITEMS: Final = "otel_insights.run.items"
+RUN_METRIC: Final = "otel_insights.run.metric"
+RUN_COMMIT_SOURCE: Final = "otel_insights.run.commit.source"
+RUN_COMMIT_AUTHOR: Final = "otel_insights.run.commit.author"
 CLUSTER_TITLE: Final = "otel_insights.cluster.title"
 CLUSTER_SURVIVOR: Final = "otel_insights.cluster.merged_into"
 CLUSTER_SPLIT_FROM: Final = "otel_insights.cluster.split_from"
@@ -79,6 +100,10 @@ SUGGESTION_RISK_RATIO: Final = "otel_insights.suggestion.risk_ratio"
 SUGGESTION_P_VALUE: Final = "otel_insights.suggestion.p_value"
 SUGGESTION_REMEDY: Final = "otel_insights.suggestion.remedy"
 
+RUN_START: Final = "run.start"
+RUN_END: Final = "run.end"
+RUN_COMMIT: Final = "run.commit"
+RUN_STALE: Final = "otel_insights.run.stale"
 CLUSTER_CREATED: Final = "otel_insights.cluster.created"
 CLUSTER_MERGED: Final = "otel_insights.cluster.merged"
 CLUSTER_SPIKING: Final = "otel_insights.cluster.spiking"
@@ -95,6 +120,9 @@ SUGGESTIONS: Final = "otel_insights.suggestions"
 LOG_RECORDS: Final = "otel_insights.log.records"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 """On the point that stands for all that a cap has left out, as SDKs write it (metrics SDK, cardinality limits)."""
+RUNS: Final = "otel_insights.runs"
+RUN_ITEM_COUNT: Final = "otel_insights.run.item.count"
+RUN_ITEM_RESULT: Final = "otel_insights.run.item.result"
 
 EMITTED: Final = (
     Name(FINGERPRINT, "attribute", "", "Hash of the exception's normalised chain: the same fault has the same one"),
@@ -132,6 +160,28 @@ EMITTED: Final = (
         LOG_TEMPLATE_SEVERITY, "attribute", "", "The severity of log records; on a new template: the most frequent one"
     ),
     Name(LOG_TEMPLATE_EXAMPLES, "attribute", "", "On a new template: the first lines of it, as they came"),
+    Name(RUN_ID, "attribute", "", "A run of a job or an agent; on its span, its events and its commit"),
+    Name(RUN_AGENT, "attribute", "", "Who runs"),
+    Name(RUN_JOB_TYPE, "attribute", "", "What kind of job it is"),
+    Name(RUN_STATUS, "attribute", "", "How a run ended: `success`, `failed`, `partial`, `timeout`, `cancelled`"),
+    Name(RUN_DURATION, "attribute", "s", "How long a run took"),
+    Name(RUN_MAX_DURATION, "attribute", "s", "How long a run may take; then it counts as stale"),
+    Name(RUN_PRODUCT, "attribute", "", "What a run works on"),
+    Name(RUN_PLATFORM, "attribute", "", "Where a run works, as its owner calls it"),
+    Name(RUN_INSIGHT_ID, "attribute", "", "The finding that caused a run (its `otel_insights.finding.id`)"),
+    Name(RUN_INPUT_SUMMARY, "attribute", "", "What a run was given, in at most 1,000 characters"),
+    Name(RUN_OUTPUT_SUMMARY, "attribute", "", "What a run made, in at most 1,000 characters"),
+    Name(RUN_ERROR_SUMMARY, "attribute", "", "Why a run failed, in at most 500 characters"),
+    Name(RUN_ERROR_DETAILS, "attribute", "", "More of that: the last 5,000 characters of the stack trace"),
+    Name(f"{RUN_ITEMS}.<result>", "attribute", "{item}", "Items `discovered`, `succeeded`, `failed`, `skipped`"),
+    Name(RUN_ITEM_RESULT, "attribute", "", "On that metric: `discovered`, `succeeded`, `failed`, `skipped`"),
+    Name(f"{RUN_METRIC}.<name>", "attribute", "", "Numbers and texts that a run tells of itself"),
+    Name(RUN_COMMIT_SOURCE, "attribute", "", "Who made the commit of a run: `manual`, `llm`, `ci`"),
+    Name(RUN_COMMIT_AUTHOR, "attribute", "", "Its author, without the address"),
+    Name(RUN_START, "event", "", "A run began; with the ids of its root span"),
+    Name(RUN_END, "event", "", "A run ended: ERROR if it failed or took too long, else INFO"),
+    Name(RUN_STALE, "event", "", "A run had not ended when it should have; it counts as cancelled"),
+    Name(RUN_COMMIT, "event", "", "Which commit (`vcs.ref.head.revision`) a run brought about"),
     Name(CLUSTER_CREATED, "event", "", "A cluster came into being"),
     Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
     Name(CLUSTER_SPIKING, "event", "", "A cluster has far more occurrences than its own past makes likely"),
@@ -146,5 +196,7 @@ EMITTED: Final = (
     Name(CLUSTERING_DURATION, "metric", "s", "How long the last clustering took (gauge)"),
     Name(LOG_RECORDS, "metric", "{record}", "Log records by service.name, template and severity (sum, capped)"),
     Name(SUGGESTIONS, "metric", "{suggestion}", "Suggestions that hold, by tier (gauge)"),
+    Name(RUNS, "metric", "{run}", "Runs that are kept, by agent, job type and status (gauge)"),
+    Name(RUN_ITEM_COUNT, "metric", "{item}", "Items of these, by agent, job type and result (gauge)"),
 )
 """The catalogue: docs/names.md is checked against it."""

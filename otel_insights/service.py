@@ -55,7 +55,9 @@ class Service:
         self.receivers = self._make(Kind.RECEIVER, Receiver)
         self.processors = self._make(Kind.PROCESSOR, Processor)
         self.exporters = self._make(Kind.EXPORTER, Exporter)
-        self.analyses = Analyses(tuple(self.processors.values()), self.config.analysis.interval, self.metrics)
+        self.analyses = Analyses(
+            tuple(self.processors.values()), self.config.analysis.interval, self.metrics, self.now_ns
+        )
 
     def _make(self, kind: Kind, class_: type[C]) -> dict[ComponentId, C]:
         made: dict[ComponentId, C] = {}

@@ -40,6 +40,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "processors.exceptions": {},
     "processors.logs": {},
     "processors.memory_limiter": {},
+    "processors.runs": {},
     "processors.suggestions": {},
     "exporters.debug": {},
     "exporters.otlp": {"endpoint": "http://127.0.0.1:1"},

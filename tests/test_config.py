@@ -36,7 +36,7 @@ class Rich(Settings):
 
 def registry(*receivers: str) -> Registry:
     defaults = ["otlp_grpc", "otlp_http", "insights", *receivers]
-    processors = ["memory_limiter", "environments", "exceptions", "logs", "suggestions"]
+    processors = ["memory_limiter", "environments", "exceptions", "logs", "runs", "suggestions"]
     return Registry.of(
         [
             *[Factory(Kind.RECEIVER, name, Plain, Receiver, ALL) for name in defaults],
@@ -80,12 +80,12 @@ def test_each_broken_file_is_answered_with_all_of_its_errors_in_these_words(file
 def test_without_a_file_the_default_pipelines_hold() -> None:
     config = load(None, registry(), {})
     lines = {str(line): line for line in config.pipelines}
-    learn = ("memory_limiter", "environments", "exceptions", "logs", "suggestions")
+    learn = ("memory_limiter", "environments", "exceptions", "logs", "runs", "suggestions")
     assert list(lines) == ["traces", "logs", "metrics"]
     assert [*map(str, lines["traces"].receivers)] == ["otlp_grpc", "otlp_http"]
     assert [*map(str, lines["logs"].receivers)] == ["otlp_grpc", "otlp_http", "insights"]
     assert tuple(map(str, lines["logs"].processors)) == learn
-    assert tuple(map(str, lines["traces"].processors)) == tuple(one for one in learn if one != "logs")
+    assert tuple(map(str, lines["traces"].processors)) == tuple(one for one in learn if one not in {"logs", "runs"})
     assert tuple(map(str, lines["metrics"].processors)) == learn[:2]
     assert not config.used(Kind.EXPORTER)
     assert config.api

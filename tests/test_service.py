@@ -354,6 +354,15 @@ class TestAnalyses:
         await until(lambda: len(analyses(diary)) == 4)
         await one.stop()
 
+    async def test_without_telemetry_there_is_one_all_the_same_now_and_then(self, diary: Diary) -> None:
+        times = [0]
+        one = service(diary, ANALYSING, interval="1ms", clock=lambda: times[0])
+        await one.start()
+        await until(lambda: len(analyses(diary)) == 2)
+        times[0] = 601 * 10**9
+        await until(lambda: len(analyses(diary)) == 4)
+        await one.stop()
+
     async def test_stopping_abandons_an_analysis_and_refuses_who_waits_for_it(self, diary: Diary) -> None:
         diary.hanging.add("analyse think/a")
         one = service(diary, ANALYSING)

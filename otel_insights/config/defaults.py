@@ -15,10 +15,10 @@ def default_tree(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
     if exporters and _is_our_own(exporters["otlp"]["endpoint"]):
         warnings = [f"{_PREFIX}ENDPOINT: expected an endpoint after us, got our own; nothing is sent on"]
         exporters = {}
-    learn = ["memory_limiter", "environments", "exceptions", "logs", "suggestions"]
+    learn = ["memory_limiter", "environments", "exceptions", "logs", "runs", "suggestions"]
     both = ["otlp_grpc", "otlp_http"]
     lines = {
-        "traces": (both, [one for one in learn if one != "logs"]),
+        "traces": (both, [one for one in learn if one not in {"logs", "runs"}]),
         "logs": ([*both, "insights"], learn),
         "metrics": ([*both, "insights"], learn[:2]),
     }

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
+from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_templates import TEMPLATES
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
@@ -99,6 +100,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     FEEDBACK,
     DELIVERIES,
     TEMPLATES,
+    RUNS,
 )
 
 

@@ -1,0 +1,258 @@
+"""Runs of jobs and agents: begun, ended, cancelled when nothing is heard of them, and corrected by people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal
+
+from sqlite_utils import Database
+
+from otel_insights.store import outbox
+from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.outbox import Finding
+
+Value = str | int | bytes | None
+STATUSES: Final = ("running", "success", "failed", "partial", "timeout", "cancelled")
+EDITABLE: Final = (
+    "status", "end_ns", "duration_ms", "error_summary", "error_details", "output_summary",
+    "items_succeeded", "items_failed", "items_skipped", "metrics_json", "context_json",
+)  # fmt: skip
+_OF_THE_END: Final = frozenset(EDITABLE) | {"items_discovered"}
+_FILLED: Final = "coalesce(nullif({0}, ''), :{0})"
+MOST_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run, as it is known now. Times are in nanoseconds since the epoch."""
+
+    id: int
+    event_id: str
+    agent_name: str
+    job_type: str
+    status: str
+    created_ns: int
+    updated_ns: int
+    start_ns: int | None
+    end_ns: int | None
+    duration_ms: int | None
+    due_ns: int | None
+    """When it counts as stale, unless it has ended by then."""
+    stale_ns: int | None
+    """When it came to count as stale."""
+    namespace: str
+    service: str
+    instance: str
+    trace_id: bytes | None
+    span_id: bytes | None
+    product: str | None
+    platform: str | None
+    insight_id: str | None
+    input_summary: str | None
+    output_summary: str | None
+    error_summary: str | None
+    error_details: str | None
+    items_discovered: int | None
+    items_succeeded: int | None
+    items_failed: int | None
+    items_skipped: int | None
+    metrics_json: str | None
+    context_json: str | None
+    git_repo: str | None
+    git_branch: str | None
+    git_commit_hash: str | None
+    commit_source: str | None
+    commit_author: str | None
+
+
+COLUMNS: Final = tuple(one.name for one in fields(Run))
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM run"  # noqa: S608 - names of our own
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an event tells of a run; `values` are columns. Told again, it changes nothing.
+
+    `start` and `commit` fill what is not known yet. `end` holds against all but what a person has set.
+    """
+
+    event_id: str
+    kind: Literal["start", "end", "commit"]
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+
+def record(db: Database, events: Iterable[Told], now_ns: int) -> None:
+    """Take what events tell, in whatever order they come."""
+    for one in events:
+        db.execute(
+            "INSERT INTO run (event_id, created_ns, updated_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            [one.event_id, now_ns, now_ns],
+        )
+        if one.kind == "end":  # it was not stale after all
+            db.execute(
+                "UPDATE run SET status = 'running', stale_ns = NULL, error_summary = NULL"
+                " WHERE event_id = ? AND stale_ns IS NOT NULL",
+                [one.event_id],
+            )
+        _set(db, one, _not_by_people(db, one), now_ns)
+
+
+def _not_by_people(db: Database, told: Told) -> dict[str, Value]:
+    rows = db.execute("SELECT DISTINCT field FROM run_edit WHERE event_id = ?", [told.event_id])
+    edited = {row[0] for row in rows}
+    return {key: value for key, value in told.values.items() if value is not None and key not in edited}
+
+
+def _set(db: Database, told: Told, values: Mapping[str, Value], now_ns: int) -> None:
+    if not values:
+        return
+    if unknown := values.keys() - set(COLUMNS):
+        raise ValueError(f"expected columns of a run, got {', '.join(sorted(unknown))}")
+    anew = _OF_THE_END if told.kind == "end" else ()
+    setting = ", ".join(f"{key} = :{key}" if key in anew else f"{key} = {_FILLED.format(key)}" for key in values)
+    asked = {**values, "_event_id": told.event_id, "_now": now_ns}
+    db.execute(f"UPDATE run SET {setting}, updated_ns = :_now WHERE event_id = :_event_id", asked)  # noqa: S608
+
+
+def overdue(db: Database, now_ns: int) -> list[Run]:
+    """Read runs that should have ended by now, `MOST_AT_ONCE` of them."""
+    rows = db.execute(
+        f"{_SELECT} WHERE status = 'running' AND due_ns < ? ORDER BY due_ns LIMIT ?", [now_ns, MOST_AT_ONCE]
+    )
+    return [Run(*row) for row in rows]
+
+
+def cancel(db: Database, stale: Sequence[tuple[Run, str, Finding]], now_ns: int) -> None:
+    """Cancel runs that are stale, each with the reason, and put the findings that report it."""
+    for run, reason, finding in stale:
+        done = db.execute(
+            "UPDATE run SET status = 'cancelled', end_ns = ?, stale_ns = ?, error_summary = ?, updated_ns = ?"
+            " WHERE id = ? AND status = 'running'",
+            [now_ns, now_ns, reason, now_ns, run.id],
+        ).rowcount
+        if done:
+            outbox.put(db, [finding])
+
+
+def edit(db: Database, event_id: str, changes: Mapping[str, Value], now_ns: int) -> Run:
+    """Change fields by a person's word, which is kept beside the run. Raises WrongCorrection for what cannot be."""
+    run = get(db, event_id)
+    if run is None:
+        raise WrongCorrection(f"there is no run {event_id!r}")
+    if wrong := changes.keys() - set(EDITABLE):
+        raise WrongCorrection(f"expected some of {', '.join(EDITABLE)}, got {', '.join(sorted(wrong))}")
+    changed = {key: value for key, value in changes.items() if getattr(run, key) != value}
+    for key, value in changed.items():
+        db.execute(
+            "INSERT INTO run_edit (event_id, time_ns, field, before, after) VALUES (?, ?, ?, ?, ?)",
+            [event_id, now_ns, key, _text(getattr(run, key)), _text(value)],
+        )
+        db.execute(f"UPDATE run SET {key} = ?, updated_ns = ? WHERE event_id = ?", [value, now_ns, event_id])  # noqa: S608
+    return get(db, event_id) or run
+
+
+def _text(value: Value) -> str | None:
+    return None if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A field that a person changed."""
+
+    time_ns: int
+    field: str
+    before: str | None
+    after: str | None
+
+
+def edits(db: Database, event_id: str) -> list[Edit]:
+    """Read what people have changed of a run, in order."""
+    rows = db.execute("SELECT time_ns, field, before, after FROM run_edit WHERE event_id = ? ORDER BY id", [event_id])
+    return [Edit(*row) for row in rows]
+
+
+def get(db: Database, event_id: str) -> Run | None:
+    """Read one run."""
+    row = db.execute(f"{_SELECT} WHERE event_id = ?", [event_id]).fetchone()
+    return Run(*row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which runs: those that meet everything that is not empty. `before_id` goes on behind a page."""
+
+    agent_name: str = ""
+    job_type: str = ""
+    not_job_type: str = ""
+    status: str = ""
+    created_before_ns: int = 0
+    created_after_ns: int = 0
+    before_id: int = 0
+
+
+def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
+    """Read runs, the newest first."""
+    conditions = {
+        "agent_name = :agent_name": wanted.agent_name,
+        "job_type = :job_type": wanted.job_type,
+        "job_type != :not_job_type": wanted.not_job_type,
+        "status = :status": wanted.status,
+        "created_ns < :created_before_ns": wanted.created_before_ns,
+        "created_ns >= :created_after_ns": wanted.created_after_ns,
+        "id < :before_id": wanted.before_id,
+    }
+    met = " AND ".join(text for text, value in conditions.items() if value) or "1"
+    asked: dict[str, Any] = {one.name: getattr(wanted, one.name) for one in fields(wanted)}
+    rows = db.execute(f"{_SELECT} WHERE {met} ORDER BY id DESC LIMIT :most", {**asked, "most": most})
+    return [Run(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Runs of one agent, kind of job and status."""
+
+    agent_name: str
+    job_type: str
+    status: str
+    runs: int
+    items: Mapping[str, int]
+    """By what became of them: discovered, succeeded, failed, skipped."""
+
+
+def tallies(db: Database, most: int = 1000) -> list[Tally]:
+    """Count the runs that are kept, the most frequent first."""
+    results = ("discovered", "succeeded", "failed", "skipped")
+    sums = ", ".join(f"coalesce(sum(items_{one}), 0)" for one in results)
+    rows = db.execute(
+        f"SELECT agent_name, job_type, status, count(*), {sums} FROM run"  # noqa: S608 - names of our own
+        " GROUP BY agent_name, job_type, status ORDER BY count(*) DESC LIMIT ?",
+        [most],
+    )
+    return [Tally(row[0], row[1], row[2], row[3], dict(zip(results, row[4:], strict=True))) for row in rows]
+
+
+def forget(db: Database, created_before_ns: int, most_runs: int) -> int:
+    """Drop runs that are old, or beyond a number, `MOST_AT_ONCE` of them; returns how many went."""
+    gone = [
+        (row[0],)
+        for row in db.execute(
+            "SELECT event_id FROM run WHERE created_ns < ? OR id <= (SELECT max(id) FROM run) - ? ORDER BY id LIMIT ?",
+            [created_before_ns, most_runs, MOST_AT_ONCE],
+        )
+    ]
+    db.conn.executemany("DELETE FROM run_edit WHERE event_id = ?", gone)
+    db.conn.executemany("DELETE FROM run WHERE event_id = ?", gone)
+    return len(gone)
+
+
+def as_json_text(values: Mapping[str, Any]) -> str | None:
+    """Write what a run tells beyond its fields; None for nothing. What is too long is left out, and that is said."""
+    if not values:
+        return None
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_JSON else json.dumps({"left_out": f"{len(text)} characters"})
+
+
+_LONGEST_JSON: Final = 65_536
