@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import clusterings, fingerprints, latency, memory, peers, relay
+from benchmarks import clusterings, fingerprints, latency, memory, peers, relay, templates
 
 _ALL = {
     "relay": relay.plain,
@@ -16,6 +16,7 @@ _ALL = {
     "memory": memory.memory,
     "fingerprints": fingerprints.fingerprints,
     "clusterings": clusterings.clusterings,
+    "templates": templates.templates,
     "peers": peers.peers,
 }
 
