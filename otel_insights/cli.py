@@ -13,6 +13,7 @@ from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_recover import add_commands as add_recover
 from otel_insights.cli_store import add_commands as add_store
+from otel_insights.cli_templates import app as templates_app
 
 # Commands import what they need inside: `--help` and completion are quick that way.
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 config_app = typer.Typer(help="Look at a configuration without running it.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 app.add_typer(clusters_app, name="clusters")
+app.add_typer(templates_app, name="templates")
 app.add_typer(alerts_app, name="alerts")
 
 ConfigOption = Annotated[

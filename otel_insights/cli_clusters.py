@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from otel_insights.cli_in_store import Config, Json, StoreUrl, in_store, say
 
 # Commands import what they need inside, as in cli.py.
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-T = TypeVar("T")
 
 app = typer.Typer(help="Look at clusters, and correct them: what you say lasts.")
 rule_app = typer.Typer(help="Send what a pattern matches to a cluster, from now on.", no_args_is_help=True)
@@ -23,44 +21,6 @@ app.add_typer(rule_app, name="rule")
 app.add_typer(not_in_app, name="not-in-app")
 
 Id = Annotated[str, typer.Argument(help="Its id, or one that was merged into it.", metavar="ID")]
-StoreUrl = Annotated[str, typer.Option("--store", help="Where insights are kept. Without it, where --config says.")]
-Config = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.", metavar="F")]
-Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
-
-
-def _in_store(store: str, config: Path | None, work: Callable[[Database, int], T]) -> T:
-    """Run work in one transaction; exit code 1 for a wrong correction, 2 for a store that cannot be used."""
-    from otel_insights.errors import ConfigError, Refused  # noqa: PLC0415
-    from otel_insights.store.access import transact  # noqa: PLC0415
-    from otel_insights.store.corrections import WrongCorrection  # noqa: PLC0415
-
-    try:
-        return transact(store or _configured(config), work)
-    except WrongCorrection as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-    except (ConfigError, Refused) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-
-
-def _configured(config: Path | None) -> str:
-    from otel_insights.config.sections import default_store_url  # noqa: PLC0415
-
-    if config is None:
-        return default_store_url()
-    from otel_insights.components import available  # noqa: PLC0415
-    from otel_insights.config import InvalidConfig, load  # noqa: PLC0415
-
-    try:
-        return load(config, available()).store.url
-    except InvalidConfig as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-
-
-def _say(as_json: bool, values: dict[str, Any], sentence: str) -> None:  # noqa: FBT001 - a flag of every command
-    typer.echo(json.dumps(values) if as_json else sentence)
 
 
 @app.callback(invoke_without_command=True)
@@ -83,7 +43,7 @@ def list_clusters(
     """List clusters, the one that was seen last first."""
     from otel_insights.listing import line, listed  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, _: listed(db, namespace, state))
+    found = in_store(store, config, lambda db, _: listed(db, namespace, state))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -96,7 +56,7 @@ def show(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = F
     """Show a cluster: its life, versions, examples, and what is possibly the same."""
     from otel_insights.listing import lines, shown  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, _: shown(db, id_))
+    found = in_store(store, config, lambda db, _: shown(db, id_))
     typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines(found)))
 
 
@@ -111,8 +71,8 @@ def merge(
     """Let OTHER go into ID: they are one failure, and stay one."""
     from otel_insights import curation  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, now: curation.merge(db, id_, other, now))
-    _say(as_json, {"id": found, "merged": other}, f"{other} is now part of {found}; its id leads there")
+    found = in_store(store, config, lambda db, now: curation.merge(db, id_, other, now))
+    say(as_json, {"id": found, "merged": other}, f"{other} is now part of {found}; its id leads there")
 
 
 @app.command("split")
@@ -126,8 +86,8 @@ def split(
     """Take fingerprints out of a cluster, into one of their own: they are another failure, and stay one."""
     from otel_insights import curation  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, now: curation.split(db, id_, fingerprints, now))
-    _say(as_json, {"id": found, "split_from": id_}, f"{', '.join(fingerprints)}: now the cluster {found}")
+    found = in_store(store, config, lambda db, now: curation.split(db, id_, fingerprints, now))
+    say(as_json, {"id": found, "split_from": id_}, f"{', '.join(fingerprints)}: now the cluster {found}")
 
 
 @app.command("rename")
@@ -141,8 +101,8 @@ def rename(
     """Give a cluster a title."""
     from otel_insights.store import corrections  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, now: corrections.rename(db, id_, title, now))
-    _say(as_json, {"id": found, "title": title}, f"{found}: {title}")
+    found = in_store(store, config, lambda db, now: corrections.rename(db, id_, title, now))
+    say(as_json, {"id": found, "title": title}, f"{found}: {title}")
 
 
 @app.command("resolve")
@@ -150,8 +110,8 @@ def resolve(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json 
     """Call a cluster's cause mended. If it is seen again, it is `regressed`, and that is told."""
     from otel_insights import curation  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, now: curation.resolve(db, id_, now))
-    _say(as_json, {"id": found, "state": "resolved"}, f"{found} is resolved")
+    found = in_store(store, config, lambda db, now: curation.resolve(db, id_, now))
+    say(as_json, {"id": found, "state": "resolved"}, f"{found} is resolved")
 
 
 @app.command("archive")
@@ -171,8 +131,8 @@ def archive(
         until_ns = time_of(until, now)
         return corrections.archive(db, id_, until_ns, now), rfc3339(until_ns)
 
-    found, time = _in_store(store, config, work)
-    _say(as_json, {"id": found, "state": "archived", "until": time}, f"{found} is archived until {time}")
+    found, time = in_store(store, config, work)
+    say(as_json, {"id": found, "state": "archived", "until": time}, f"{found} is archived until {time}")
 
 
 @rule_app.command("add")
@@ -189,8 +149,8 @@ def rule_add(
     from otel_insights.analysis.rules import Rule  # noqa: PLC0415
     from otel_insights.store import rules  # noqa: PLC0415
 
-    number, moved = _in_store(store, config, lambda db, now: rules.add(db, id_, Rule(type_, message, frame), now))
-    _say(as_json, {"rule": number, "moved": moved}, f"rule {number}: {moved} known fingerprints moved")
+    number, moved = in_store(store, config, lambda db, now: rules.add(db, id_, Rule(type_, message, frame), now))
+    say(as_json, {"rule": number, "moved": moved}, f"rule {number}: {moved} known fingerprints moved")
 
 
 @rule_app.command("list")
@@ -201,7 +161,7 @@ def rule_list(store: StoreUrl = "", config: Config = None, as_json: Json = False
     found = [
         {"rule": one.id, "namespace": one.namespace, "cluster_id": one.cluster_id}
         | {"type": one.rule.exception_type, "message": one.rule.message, "frame": one.rule.frame}
-        for one in _in_store(store, config, lambda db, _: rules.in_force(db))
+        for one in in_store(store, config, lambda db, _: rules.in_force(db))
     ]
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -221,8 +181,8 @@ def rule_remove(
     """Take a rule back; what it had placed is clustered again like everything else."""
     from otel_insights.store import rules  # noqa: PLC0415
 
-    _in_store(store, config, lambda db, _: rules.remove(db, number))
-    _say(as_json, {"removed": number}, f"rule {number} is gone")
+    in_store(store, config, lambda db, _: rules.remove(db, number))
+    say(as_json, {"removed": number}, f"rule {number} is gone")
 
 
 Module = Annotated[str, typer.Argument(help="A module, with all that lies in it: shop.retry", metavar="MODULE")]
@@ -233,8 +193,8 @@ def not_in_app_add(module: Module, store: StoreUrl = "", config: Config = None, 
     """Let a module's frames no longer decide which failure it is; clusters keep their ids."""
     from otel_insights.store import rules  # noqa: PLC0415
 
-    _in_store(store, config, lambda db, now: rules.add_library_module(db, module, now))
-    _say(as_json, {"added": module}, f"{module} is not in-app from the next analysis on")
+    in_store(store, config, lambda db, now: rules.add_library_module(db, module, now))
+    say(as_json, {"added": module}, f"{module} is not in-app from the next analysis on")
 
 
 @not_in_app.command("list")
@@ -242,7 +202,7 @@ def not_in_app_list(store: StoreUrl = "", config: Config = None, as_json: Json =
     """List the modules that people have called not in-app."""
     from otel_insights.store import rules  # noqa: PLC0415
 
-    found = _in_store(store, config, lambda db, _: rules.library_modules(db))
+    found = in_store(store, config, lambda db, _: rules.library_modules(db))
     typer.echo(json.dumps(found) if as_json else "\n".join(found))
 
 
@@ -251,5 +211,5 @@ def not_in_app_remove(module: Module, store: StoreUrl = "", config: Config = Non
     """Take that back."""
     from otel_insights.store import rules  # noqa: PLC0415
 
-    _in_store(store, config, lambda db, _: rules.remove_library_module(db, module))
-    _say(as_json, {"removed": module}, f"{module} is taken for what it looks like")
+    in_store(store, config, lambda db, _: rules.remove_library_module(db, module))
+    say(as_json, {"removed": module}, f"{module} is taken for what it looks like")

@@ -64,6 +64,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"versions: {', '.join(each['version'] for each in one['versions'])}"
     for each in one["similar"]:
         yield f"possibly the same: {each['id']}  {each['similarity']:.0%}  {each['title']}"
+    for each in one["rose_with_templates"]:
+        yield f"rose with log template {each['id']}  {each['template']} ({each['count']:g}, usual {each['usual']:g})"
     for each in one["exemplars"]:
         yield f"trace {each['trace_id'] or '-'} span {each['span_id'] or '-'} {each['time']} {each['instance']}"
     for each in one["examples"]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from otel_insights.analysis.line_patterns import LinePattern
 from otel_insights.analysis.template import Kept
 from otel_insights.analysis.templates import Miner
-from otel_insights.store import Store
+from otel_insights.store import Store, log_corrections
 from otel_insights.store import templates as memory
+from otel_insights.store.log_corrections import StoredPattern
 from otel_insights.store.templates import Service
 
 
@@ -18,6 +20,10 @@ class LogServices:
     store: Store
     max_templates: int
     max_services: int
+    _patterns: list[StoredPattern] = field(default_factory=list)
+    """What people have said is one kind of line."""
+    _revision: int = -1
+    """Of the corrections that are heeded."""
     _miners: dict[Service, Miner] = field(default_factory=dict)
     """The one heard of last comes last."""
     _unsaved: dict[tuple[Service, str], Kept] = field(default_factory=dict)
@@ -30,12 +36,25 @@ class LogServices:
             known = await self.store.read(memory.known, *service, 2 * self.max_templates)
             # another request may have asked for it meanwhile
             found = self._miners.pop(service, None) or Miner.recall(
-                "\0".join(service), known, most_templates=self.max_templates
+                "\0".join(service), known, patterns=self._patterns_of(service), most_templates=self.max_templates
             )
         self._miners[service] = found
         if len(self._miners) > self.max_services:
             self._make_room()
         return found
+
+    def _patterns_of(self, service: Service) -> list[LinePattern]:
+        return [one.pattern for one in self._patterns if not one.service or (one.namespace, one.service) == service]
+
+    async def heed(self) -> None:
+        """Read anew what people have corrected since the last time."""
+        revision = await self.store.read(log_corrections.revision)
+        if revision != self._revision:
+            self._patterns = await self.store.read(log_corrections.patterns)
+            self.forget(list(self._miners))
+            self._revision = revision
+        if revision:
+            await self.store.write(log_corrections.settle)
 
     def _make_room(self) -> None:
         """Let go of a miner all of whose changes are on their way to the store."""

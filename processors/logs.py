@@ -74,9 +74,10 @@ class Logs(Processor):
     """How many examples of a template are committed, or on their way."""
 
     async def start(self, host: Host) -> None:
-        """Keep the host."""
+        """Recall what people have said."""
         self.host = host
         self._services = LogServices(host.store, self.settings.max_templates, self.settings.max_services)
+        await self._services.heed()
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit what a payload says of templates, stamp its records, then forward."""
@@ -208,8 +209,9 @@ class Logs(Processor):
         return stamp
 
     async def analyse(self) -> None:
-        """Tell of new templates, and let go of what is past its time."""
+        """Heed corrections, tell of new templates, and let go of what is past its time."""
         store, now = self.host.store, self.host.now_ns()
+        await self._services.heed()
         await store.write(log_keys.turn, now, int(self.settings.repeats_within * 1e9), self.settings.max_known)
         left = self.settings.most_announced
         while news := await store.write(log_news.announce, left):

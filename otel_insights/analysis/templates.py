@@ -17,6 +17,7 @@ from typing import Final
 from otel_insights.analysis.bodies import LONGEST, sentence_of
 from otel_insights.analysis.call_sites import CallSite, common
 from otel_insights.analysis.holes import Holes
+from otel_insights.analysis.line_patterns import LinePattern
 from otel_insights.analysis.masking import VALUE
 from otel_insights.analysis.template import Kept, Match, Template, id_of, live, merged
 from otel_insights.analysis.template_tree import TemplateTree
@@ -41,8 +42,16 @@ class Miner:
     is told by `take_changes`, so that it can be remembered, and `recall`ed by another miner.
     """
 
-    def __init__(self, key: str = "", *, most_templates: int = 10_000, most_remembered: int = 50_000) -> None:
+    def __init__(
+        self,
+        key: str = "",
+        *,
+        patterns: Sequence[LinePattern] = (),
+        most_templates: int = 10_000,
+        most_remembered: int = 50_000,
+    ) -> None:
         self.key = key
+        self.patterns = patterns
         self.most_templates = most_templates
         self.most_remembered = most_remembered
         self._by_id: dict[str, Template] = {}
@@ -133,6 +142,9 @@ class Miner:
         return template
 
     def _of_text(self, text: str, site: str, known: str, *, learn: bool) -> Template | None:
+        for pattern in self.patterns:
+            if pattern.matches(text):
+                return self._of_known(pattern.template, learn=learn)
         if known:
             return self._of_known(known, learn=learn)
         tokens, gaps = tokens_of(text)
@@ -258,9 +270,11 @@ class Miner:
         self._holes.forget_dead(kept)
 
     @classmethod
-    def recall(cls, key: str, templates: Sequence[Kept], **limits: int) -> Miner:
+    def recall(
+        cls, key: str, templates: Sequence[Kept], *, patterns: Sequence[LinePattern] = (), most_templates: int = 10_000
+    ) -> Miner:
         """Go on with what `take_changes` gave: of each id the last, in the order in which they were made."""
-        miner = cls(key, **limits)
+        miner = cls(key, patterns=patterns, most_templates=most_templates)
         made: dict[str, Template] = {}
         for one in templates:
             miner._created += 1
@@ -275,6 +289,8 @@ class Miner:
         for found in made.values():
             if found.mined and found.into is None:
                 miner._enter(found)
+            elif found.mined and VALUE in found.tokens:
+                miner._tree.add(found)
         return miner
 
     def _recalled(self, one: Kept) -> Template:

@@ -143,6 +143,16 @@ class Similar(Shape):
     similarity: float = Field(description="Of the texts, 0 to 1")
 
 
+class RisenTemplate(Shape):
+    """A log template that came far more often in the hours in which a cluster rose. No proof of a cause."""
+
+    id: str
+    service: str
+    template: str
+    count: float = Field(description="Records in those hours")
+    usual: float = Field(description="How many the other hours make usual for as many hours")
+
+
 class Exemplar(Shape):
     """An occurrence to look at; those of the environments that began to fail last come first."""
 
@@ -172,6 +182,7 @@ class ClusterInFull(Cluster):
     first_version: str | None
     versions: list[VersionSeen]
     similar: list[Similar] = Field(description="Possibly the same, and not merged")
+    rose_with_templates: list[RisenTemplate]
     exemplars: list[Exemplar]
     merged_from: list[str] = Field(description="Ids that lead here")
     history: list[Change]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -69,14 +70,85 @@ def severity(counts: Mapping[str, float]) -> str:
     return max(counts, key=lambda one: (counts[one], rank.get(one, -1)), default="")
 
 
-def page(db: Database, *, after: str = "", limit: int = 500) -> list[LogTemplate]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which templates are to be read; what is empty does not matter."""
+
+    namespace: str | None = None
+    service: str | None = None
+    severity: str = ""
+    """Logged with it at least once."""
+    text: str = ""
+    """Is in its text or name, whatever the case."""
+
+
+def page(db: Database, *, after: str = "", limit: int = 500, wanted: Wanted | None = None) -> list[LogTemplate]:
     """Read templates in the order of their ids, from the one behind `after` on."""
+    wanted = wanted or Wanted()
     rows = db.execute(
-        "SELECT id, namespace, service, text, name FROM log_template WHERE id > ? AND merged_into IS NULL"
-        " AND id IN (SELECT template_id FROM log_template_count) ORDER BY id LIMIT ?",
-        [after, limit],
+        "SELECT id, namespace, service, text, name FROM log_template WHERE id > :after AND merged_into IS NULL"
+        " AND EXISTS (SELECT 1 FROM log_template_count WHERE template_id = id"
+        " AND (:severity = '' OR severity = :severity))"
+        " AND (:namespace IS NULL OR namespace = :namespace) AND (:service IS NULL OR service = :service)"
+        " AND (:text = '' OR instr(lower(text), :text) OR instr(lower(name), :text)) ORDER BY id LIMIT :limit",
+        {
+            "after": after,
+            "severity": wanted.severity.upper(),
+            "namespace": wanted.namespace,
+            "service": wanted.service,
+            "text": wanted.text.lower(),
+            "limit": limit,
+        },
     ).fetchall()
     return [_template(db, *row) for row in rows]
+
+
+def get(db: Database, id_: str) -> LogTemplate | None:
+    """Find one template; the id of one that has gone into another leads to that."""
+    row = db.execute(
+        "SELECT id, namespace, service, text, name FROM log_template WHERE id = ?", [surviving(db, id_)]
+    ).fetchone()
+    return _template(db, *row) if row else None
+
+
+def merged_from(db: Database, id_: str) -> list[str]:
+    """List the ids that lead to a template."""
+    rows = db.execute("SELECT id FROM log_template WHERE merged_into = ? ORDER BY id LIMIT 100", [id_])
+    return [row[0] for row in rows]
+
+
+def hours(db: Database, ids: Sequence[str]) -> dict[str, dict[int, float]]:
+    """Count records by the hour (since the epoch) for each of these templates."""
+    found: dict[str, dict[int, float]] = {id_: {} for id_ in ids}
+    rows = db.execute(
+        "SELECT template_id, hour, sum(weight) FROM log_template_hour"
+        " WHERE template_id IN (SELECT value FROM json_each(?)) GROUP BY template_id, hour",
+        [json.dumps(list(ids))],
+    )
+    for id_, hour, weight in rows:
+        found[id_][hour] = weight
+    return found
+
+
+def heard(db: Database, namespace: str, service: str) -> tuple[int, int]:
+    """Tell the times (ns) of the first and the last record of a service; zeros if there is none."""
+    row = db.execute(
+        "SELECT min(first_seen_ns), max(last_seen_ns) FROM log_template JOIN log_template_count ON template_id = id"
+        " WHERE namespace = ? AND service = ?",
+        [namespace, service],
+    ).fetchone()
+    return row[0] or 0, row[1] or 0
+
+
+def of_services(db: Database, namespace: str, services: Sequence[str], most: int) -> list[str]:
+    """List the templates of services that were logged last."""
+    rows = db.execute(
+        "SELECT id FROM log_template JOIN log_template_count ON template_id = id WHERE namespace = ?"
+        " AND service IN (SELECT value FROM json_each(?)) AND merged_into IS NULL"
+        " GROUP BY id ORDER BY max(last_seen_ns) DESC, id LIMIT ?",
+        [namespace, json.dumps(list(services)), most],
+    )
+    return [row[0] for row in rows]
 
 
 def _template(db: Database, id_: str, namespace: str, service: str, text: str, name: str) -> LogTemplate:

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
+from otel_insights.store.schema_log_patterns import LOG_PATTERNS
 from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_templates import TEMPLATES
 
@@ -101,6 +102,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     DELIVERIES,
     TEMPLATES,
     RUNS,
+    LOG_PATTERNS,
 )
 
 
