@@ -90,7 +90,7 @@ def instrument(
         redactor = Redactor(chosen.hash_salt)
         tracing = join(chosen, redactor)
         _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), standard(capture, die))
-        if tracing.own is not None:
+        if tracing.own is not None and tracing.yields:
             _installed.hooks.append(giving_way(tracing.own))
         for hook in _installed.hooks:
             hook.install()
@@ -133,9 +133,10 @@ def capture(
         return
     from otel_insights.client.description import describe  # noqa: PLC0415 - as above
     from otel_insights.client.marks import claim, mark_of  # noqa: PLC0415
+    from otel_insights.client.neighbours import reported_by_another  # noqa: PLC0415
     from otel_insights.client.pipeline import ERROR, FATAL  # noqa: PLC0415
 
-    if claim(exception):
+    if claim(exception) and not reported_by_another(exception, mechanism):
         told = {**allowed(attributes), **describe(exception, _installed.settings)}
         told |= {MECHANISM: mechanism, HANDLED: handled}
         _installed.pipeline.emit(event_name, FATAL if fatal else ERROR, told, mark_of(exception).span)

@@ -19,6 +19,7 @@ from otel_insights.client.exporters import fan
 from otel_insights.client.guard import guarded
 from otel_insights.client.identity import complete
 from otel_insights.client.keeping import resending, spool_for
+from otel_insights.client.neighbours import processors_of
 from otel_insights.client.outbox import PACKAGE_INFO, Outbox
 from otel_insights.client.settings import Settings, number
 from otel_insights.client.span_outbox import SpanOutbox
@@ -63,7 +64,7 @@ def build(settings: Settings, redactor: Redactor, tracing: Tracing) -> Pipeline:
     """Make the way out and start its courier. Again after a fork: nothing of the parent's may be sent twice."""
     spans = tracing.outbox
     theirs = _logs.get_logger_provider()
-    if isinstance(theirs, LoggerProvider) and (processors := _processors(theirs)) is not None:
+    if isinstance(theirs, LoggerProvider) and (processors := processors_of(theirs)) is not None:
         resource = complete(theirs.resource, settings, redactor)
         provider = LoggerProvider(resource, shutdown_on_exit=False, multi_log_record_processor=processors)
 
@@ -117,9 +118,3 @@ def _started(
     pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source)
     courier.start()
     return pipeline
-
-
-def _processors(provider: LoggerProvider):  # type: ignore[no-untyped-def]  # noqa: ANN202 - the SDK names no public type
-    """Find the processors of a provider; None if it has none, and would lose what we send."""
-    found = getattr(provider, "_multi_log_record_processor", None)
-    return found if getattr(found, "_log_record_processors", ()) else None

@@ -88,6 +88,22 @@ def settings(
     )
 
 
+def from_variables() -> Settings:
+    """Choose by variables alone."""
+    return settings(
+        None,
+        None,
+        resource_attributes=None,
+        endpoint=None,
+        headers=None,
+        stacktrace=None,
+        environment_variables=None,
+        packages=True,
+        hash_salt=None,
+        flush_timeout=2.0,
+    )
+
+
 def opted_out() -> bool:
     """Whether whoever runs the process wants none of this. No argument overrules it."""
     return (

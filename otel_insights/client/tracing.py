@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.util._once import Once
 
-from otel_insights.client.exporters import fan, offered
+from otel_insights.client.exporters import Fan, fan, offered
 from otel_insights.client.hooks import Hook
 from otel_insights.client.identity import INSTANCE_ID, PID, complete, given_instance_id, instance_id
 from otel_insights.client.keeping import spool_for
-from otel_insights.client.settings import Settings, number
+from otel_insights.client.settings import Settings, from_variables, number
 from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.spans import Witness, watch
 from otel_insights.redaction import Redactor
@@ -34,6 +35,9 @@ class Tracing:
     outbox: SpanOutbox | None = None
     """Where spans are ours to export: None with a provider of the application's."""
     own: TracerProvider | None = None
+    """The provider that exports through it."""
+    yields: bool = False
+    """Whether an application may put another provider in its place: nobody asked for ours."""
     given: str | None = None
     """`service.instance.id` as the user gave it: the SDK writes another one after a fork."""
 
@@ -67,26 +71,32 @@ def join(settings: Settings, redactor: Redactor) -> Tracing:
         exporter = fan("traces", settings.endpoint, settings.headers)
         if not exporter.exporters:  # OTEL_TRACES_EXPORTER=none: spans that nobody gets are a burden
             return Tracing()
-        outbox = SpanOutbox(
-            exporter,
-            redactor,
-            settings.stacktrace,
-            number("OTEL_BSP_MAX_QUEUE_SIZE", 2048),
-            number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512),
-            spool_for(settings, "traces", exporter),
-        )
+        outbox = _outbox(exporter, settings, redactor)
         resource = complete(Resource.create(), settings, redactor)
         # the courier flushes within a bound when the process exits, the SDK's own way there has none
         made = TracerProvider(resource=resource, shutdown_on_exit=False, **_chosen())
         made.add_span_processor(outbox)
         trace.set_tracer_provider(made)
-        _kept = Tracing(watch(), outbox, made, given_instance_id(resource))
+        _kept = Tracing(watch(), outbox, made, yields=True, given=given_instance_id(resource))
         return _kept
-    if _kept is not None and provider is _kept.own and _kept.outbox is not None:
-        _kept.outbox.active = True
-        watch()
+    if _kept is not None and _kept.outbox is not None and _exports(provider, _kept.outbox):
+        _kept.outbox.active, _kept.outbox.redactor, _kept.outbox.stacktrace = True, redactor, settings.stacktrace
+        _kept.witness, _kept.own = watch(), provider
+        _kept.given = _kept.given or given_instance_id(provider.resource)
         return _kept
     return Tracing(watch(), given=given_instance_id(getattr(provider, "resource", Resource.get_empty())))
+
+
+def adopt(exporter: SpanExporter) -> SpanProcessor:
+    """Make the way out of spans that a configurator asks for before it makes a provider, which then counts as ours."""
+    global _kept  # noqa: PLW0603 - as above
+    if _kept is not None and _kept.outbox is not None:
+        _kept.outbox.exporter = Fan([*_kept.outbox.exporter.exporters, exporter])
+        return SpanProcessor()  # the first one sends to all
+    chosen = from_variables()
+    outbox = _outbox(Fan([exporter]), chosen, Redactor(chosen.hash_salt))
+    _kept = Tracing(outbox=outbox)
+    return outbox
 
 
 def giving_way(own: TracerProvider) -> Hook:
@@ -114,6 +124,16 @@ def amend(provider: object, said: Mapping[str, str | int]) -> None:
     update = getattr(provider, "_update_resource", None)
     if said and update is not None:
         update(Resource(dict(said)))
+
+
+def _outbox(exporter: Fan[ReadableSpan], settings: Settings, redactor: Redactor) -> SpanOutbox:
+    size, batch = number("OTEL_BSP_MAX_QUEUE_SIZE", 2048), number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
+    return SpanOutbox(exporter, redactor, settings.stacktrace, size, batch, spool_for(settings, "traces", exporter))
+
+
+def _exports(provider: object, outbox: SpanOutbox) -> TypeGuard[TracerProvider]:
+    inner = getattr(provider, "_active_span_processor", None)
+    return isinstance(provider, TracerProvider) and outbox in getattr(inner, "_span_processors", ())
 
 
 def _chosen() -> dict[str, Any]:

@@ -71,15 +71,14 @@ class World:
     folder: Path
     sink: Sink
 
-    async def run(self, program: str, *, setup: str = SETUP, env=(), args=()) -> Outcome:
+    async def run(self, program: str, *, setup: str = SETUP, env=(), args=(), command=()) -> Outcome:
         """Run a program in which SETUP stands for the call of instrument()."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         file = folder / "program.py"
         file.write_text(program.replace("SETUP", setup or "pass"))
         before = len(self.sink.got)
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(file),
+            *(*command, sys.executable, str(file)),
             *args,
             env=self.environment() | dict(env),
             stdin=asyncio.subprocess.DEVNULL,

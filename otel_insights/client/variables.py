@@ -1,0 +1,10 @@
+"""Our environment variables, for `opentelemetry-instrument`, which makes an option of each."""
+
+OTEL_INSIGHTS_ENABLED = "OTEL_INSIGHTS_ENABLED"
+"""`false`: no hooks, nothing leaves."""
+OTEL_INSIGHTS_STACKTRACE = "OTEL_INSIGHTS_STACKTRACE"
+"""`full`, `frames` or `hash`."""
+OTEL_INSIGHTS_ENVIRONMENT_VARIABLES = "OTEL_INSIGHTS_ENVIRONMENT_VARIABLES"
+"""Names of variables that may leave, by comma."""
+OTEL_INSIGHTS_HASH_SALT = "OTEL_INSIGHTS_HASH_SALT"
+"""With it, equal hosts and addresses can be told to be equal."""
