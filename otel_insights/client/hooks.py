@@ -10,6 +10,22 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol
 
+from otel_insights.client.qt import abort, aborting, called_within_a_program, core
+
+_ABSENT = object()
+
+
+class Place(Protocol):
+    """Where something of ours stands in the application."""
+
+    active: bool
+
+    def install(self) -> None:
+        """Take the place."""
+
+    def restore(self) -> None:
+        """Give it back."""
+
 
 class Capture(Protocol):
     """Reports an exception; never raises."""
@@ -19,7 +35,7 @@ class Capture(Protocol):
 
 @dataclass(slots=True)
 class Hook:
-    """One replaced attribute of a module or class. Where somebody wrapped ours since, ours stays and does nothing."""
+    """One replaced or added attribute of a module or class. Where somebody wrapped ours since, ours does nothing."""
 
     owner: Any
     name: str
@@ -31,7 +47,7 @@ class Hook:
 
     def install(self) -> None:
         """Put ours in place."""
-        self._before = getattr(self.owner, self.name)
+        self._before = getattr(self.owner, self.name, _ABSENT)
         self._ours = self.make(self._before, self)
         setattr(self.owner, self.name, self._ours)
         self.active = True
@@ -39,7 +55,11 @@ class Hook:
     def restore(self) -> None:
         """Put back what was there."""
         self.active = False
-        if getattr(self.owner, self.name) is self._ours:
+        if getattr(self.owner, self.name) is not self._ours:
+            return
+        if self._before is _ABSENT:
+            delattr(self.owner, self.name)
+        else:
             setattr(self.owner, self.name, self._before)
 
 
@@ -56,9 +76,16 @@ def _excepthook(before: Any, hook: Hook, capture: Capture, die: Callable[[], obj
     def otel_insights_excepthook(
         kind: type[BaseException], exception: BaseException, trace: TracebackType | None
     ) -> None:
-        dying = threading.current_thread() is threading.main_thread() and not hasattr(sys, "ps1")
+        within = called_within_a_program() or threading.current_thread() is not threading.main_thread()
+        dying = not within and not hasattr(sys, "ps1")
+        aborts = aborting(before) if within and hook.active else None
         if hook.active:
-            capture(exception, "sys.excepthook", fatal=dying)
+            place = "qt" if within and core() is not None else "sys.excepthook"
+            capture(exception, place, fatal=dying or aborts is not None)
+        if aborts is not None:
+            die()
+            abort(aborts, lambda: before(kind, exception, trace))
+            return
         try:
             before(kind, exception, trace)
         finally:

@@ -12,8 +12,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from otel_insights.client.guard import guarded, once
-from otel_insights.client.hooks import Hook, standard
+from otel_insights.client.endings import Termination, exit_hook
+from otel_insights.client.futures import FUTURES, futures_hook
+from otel_insights.client.hooks import Place, standard
 from otel_insights.client.late_hooks import ASYNCIO, MULTIPROCESSING, Waiting, asyncio_hook, multiprocessing_hook
+from otel_insights.client.qt import BINDINGS, Messages
 from otel_insights.client.settings import Settings, opted_out, settings
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Installed:
     redactor: Redactor
     tracing: Tracing
     pipeline: Pipeline
-    hooks: list[Hook] = field(default_factory=list)
+    hooks: list[Place] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     waited: bool = False
     """Whether the time that a dying process gives us is spent."""
@@ -56,6 +59,7 @@ def instrument(
     stacktrace: str | None = None,
     environment_variables: Iterable[str] | None = None,
     packages: bool = True,
+    local_variables: bool | None = None,
     hash_salt: str | None = None,
     flush_timeout: float = 2.0,
     spool: str | os.PathLike[str] | bool | None = None,
@@ -78,6 +82,7 @@ def instrument(
             stacktrace=stacktrace,
             environment_variables=environment_variables,
             packages=packages,
+            local_variables=local_variables,
             hash_salt=hash_salt,
             flush_timeout=flush_timeout,
             spool=spool,
@@ -89,13 +94,17 @@ def instrument(
 
         redactor = Redactor(chosen.hash_salt)
         tracing = join(chosen, redactor)
-        _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), standard(capture, die))
+        hooks = [*standard(capture, die), exit_hook(leave), Termination(leave)]
+        _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), hooks)
         if tracing.own is not None and tracing.yields:
             _installed.hooks.append(giving_way(tracing.own))
         for hook in _installed.hooks:
             hook.install()
         _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
         _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
+        _when_imported(FUTURES, lambda module: futures_hook(module, capture))
+        for binding in BINDINGS:
+            _when_imported(binding, lambda module: Messages(module, _report))
         atexit.register(shutdown)
         _watch_forks()
 
@@ -139,6 +148,8 @@ def capture(
     if claim(exception) and not reported_by_another(exception, mechanism):
         told = {**allowed(attributes), **describe(exception, _installed.settings)}
         told |= {MECHANISM: mechanism, HANDLED: handled}
+        if _installed.settings.local_variables:
+            told |= guarded(_variables)(exception, _installed.settings) or {}
         _installed.pipeline.emit(event_name, FATAL if fatal else ERROR, told, mark_of(exception).span)
 
 
@@ -191,6 +202,26 @@ def die() -> None:
             guarded(_installed.pipeline.courier.rescue)()
 
 
+def _variables(exception: BaseException, settings: Settings) -> dict[str, object]:
+    from otel_insights.client.local_variables import NAME, local_variables  # noqa: PLC0415 - most never ask for it
+    from otel_insights.redaction import Redactor  # noqa: PLC0415 - as above
+
+    return {NAME: local_variables(exception.__traceback__, Redactor(settings.hash_salt).text)}
+
+
+def leave() -> None:
+    """As `die`, where most processes have nothing to say: only if something waits to be sent."""
+    if _installed is not None and _installed.pipeline.waiting():
+        die()
+
+
+def _report(name: str, severity: str, attributes: Mapping[str, object]) -> None:
+    if _installed is not None:
+        from opentelemetry._logs import SeverityNumber  # noqa: PLC0415 - as above
+
+        _installed.pipeline.emit(name, SeverityNumber[severity], attributes)
+
+
 def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:
     """Refuse the names that are ours, and make what OTLP cannot hold a text."""
     found: dict[str, object] = {}
@@ -202,7 +233,7 @@ def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:
     return found
 
 
-def _when_imported(name: str, make: Callable[[ModuleType], Hook]) -> None:
+def _when_imported(name: str, make: Callable[[ModuleType], Place]) -> None:
     @guarded
     def imported(module: ModuleType) -> None:
         if _installed is not None:

@@ -44,6 +44,11 @@ class Outbox(LogRecordProcessor):
         """Keep a record; never blocks."""
         self._unsent.put(log_record)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be sent, or is being sent."""
+        return self._unsent.waiting
+
     def _packages_now(self) -> Sequence[ReadableLogRecord]:
         waiting = list(self._packages.values())
         self._packages.clear()

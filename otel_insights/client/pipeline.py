@@ -38,6 +38,8 @@ class Pipeline:
     courier: Courier
     at_source: Redactor | None
     """Set where the exporters are the application's: what enters there is clean."""
+    waiting: Callable[[], bool] = lambda: True
+    """Whether something may not have been sent."""
 
     def emit(
         self,
@@ -115,6 +117,11 @@ def _started(
     )
     if spans is not None:
         spans.wake = courier.wake
-    pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source)
+
+
+    def waiting() -> bool:
+        return events is None or any(one.waiting for one in outboxes)
+
+    pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source, waiting)
     courier.start()
     return pipeline

@@ -45,6 +45,8 @@ class Settings:
     """Characters; of a longer trace the tail is kept."""
     environment_variables: tuple[str, ...] = ENVIRONMENT_VARIABLES
     packages: bool = True
+    local_variables: bool = False
+    """Whether an exception is sent with the variables of the application's own frames."""
     hash_salt: str = ""
     """With a salt, what is redacted but may be compared (hosts, addresses) leaves as 16 hex digits."""
     flush_timeout: float = 2.0
@@ -63,6 +65,7 @@ def settings(
     stacktrace: str | None,
     environment_variables: Iterable[str] | None,
     packages: bool,
+    local_variables: bool | None = None,
     hash_salt: str | None,
     flush_timeout: float,
     spool: str | os.PathLike[str] | bool | None,
@@ -82,6 +85,9 @@ def settings(
         max_stacktrace=_shortest(),
         environment_variables=(*ENVIRONMENT_VARIABLES, *(name.strip() for name in added)),
         packages=packages,
+        local_variables=(
+            _says("OTEL_INSIGHTS_LOCAL_VARIABLES", _TRUE) if local_variables is None else bool(local_variables)
+        ),
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
         flush_timeout=flush_timeout,
         spool=_spool(spool),

@@ -35,13 +35,15 @@ class SpanOutbox(SpanProcessor):
     ) -> None:
         """Send `batch` spans at a time."""
         self.exporter = exporter
+        self.redactor = redactor
+        self.stacktrace = stacktrace
         self.active = True
         self.wake: Callable[[], object] = lambda: None
         """Called when a batch is full."""
         self._batch = batch
         self.spool = spool
         self._unsent: Unsent[ReadableSpan, ReadableSpan] = Unsent(
-            size, batch, lambda span: cleaned(span, redactor, stacktrace), self._export, self._keep
+            size, batch, lambda span: cleaned(span, self.redactor, self.stacktrace), self._export, self._keep
         )
         self.send = self._unsent.send
         self.rescue = self._unsent.rescue
@@ -63,6 +65,11 @@ class SpanOutbox(SpanProcessor):
             return
         if self._unsent.put(span) == self._batch:
             self.wake()
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be sent, or is being sent."""
+        return self._unsent.waiting
 
     def _export(self, spans: Sequence[ReadableSpan]) -> bool:
         return self.exporter.export(spans)  # another one after a fork

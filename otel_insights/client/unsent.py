@@ -42,6 +42,11 @@ class Unsent(Generic[_Raw, _Clean]):
         self._queue.append(record)
         return len(self._queue)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something is to be sent, or is being sent."""
+        return bool(self._queue or self._under_way)
+
     def send(self) -> None:
         """Export everything that waits; of one thread only, since it is silent for its own thread only."""
         with quiet():
