@@ -63,6 +63,9 @@ CLUSTER_PROBABILITY: Final = "otel_insights.exception.cluster.probability"
 MECHANISM: Final = "otel_insights.exception.mechanism"
 HANDLED: Final = "otel_insights.exception.handled"
 STACKTRACE_HASH: Final = "otel_insights.exception.stacktrace.hash"
+LOCALS: Final = "otel_insights.exception.locals"
+QT_MESSAGE: Final = "otel_insights.qt.message"
+QT_CATEGORY: Final = "otel_insights.qt.category"
 REDACTIONS: Final = "otel_insights.redactions"
 RUN_ID: Final = "otel_insights.run.id"
 RUN_AGENT: Final = "otel_insights.run.agent"
@@ -136,6 +139,9 @@ EMITTED: Final = (
     ),
     Name(HANDLED, "attribute", "", "Whether the application caught and reported it itself"),
     Name(STACKTRACE_HASH, "attribute", "", "Hash of a trace's functions and types, where the trace may not leave"),
+    Name(LOCALS, "attribute", "", "Local variables of the application's own frames, where it asked for them"),
+    Name(QT_MESSAGE, "attribute", "", "What Qt said"),
+    Name(QT_CATEGORY, "attribute", "", "The logging category in which Qt said it"),
     Name(REDACTIONS, "attribute", "{value}", "How many values were replaced in what bears it"),
     Name(CLUSTER_TITLE, "attribute", "", "What a person reads: the type and the message without its values"),
     Name(CLUSTER_SURVIVOR, "attribute", "", "On a merge: the cluster whose id goes on"),
@@ -190,6 +196,7 @@ EMITTED: Final = (
     Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
     Name(SUGGESTION_WITHDRAWN, "event", "", "A suggestion no longer holds, by new evidence, feedback or a merge"),
     Name(LOG_TEMPLATE_CREATED, "event", "", "A service logged a line of a kind that it never had logged"),
+    Name(QT_MESSAGE, "event", "", "Qt warned of something, or worse"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
     Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
     Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),

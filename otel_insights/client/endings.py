@@ -1,6 +1,6 @@
-"""Ends of a process that run no `atexit`: SIGTERM's default action, and `os._exit`. What waits leaves first, within the bound.
+"""Ends of a process that run no `atexit`: SIGTERM's default action, and `os._exit`.
 
-The exit status is what it would be without us.
+What waits leaves first, within the bound; the exit status is what it would be without us.
 """
 
 # ruff: noqa: ANN401 - what is replaced may be anything
@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from otel_insights.client.hooks import Hook
 
@@ -21,7 +21,7 @@ def exit_hook(die: Callable[[], object]) -> Hook:
     """Send what waits before `os._exit` ends the process."""
 
     def make(before: Any, hook: Hook) -> Any:
-        def _exit(status: int) -> NoReturn:
+        def _exit(status: int) -> None:
             if hook.active:
                 die()
             before(status)

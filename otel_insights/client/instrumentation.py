@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from otel_insights.client.guard import guarded, once
 from otel_insights.client.endings import Termination, exit_hook
 from otel_insights.client.futures import FUTURES, futures_hook
+from otel_insights.client.guard import guarded, once
 from otel_insights.client.hooks import Place, standard
 from otel_insights.client.late_hooks import ASYNCIO, MULTIPROCESSING, Waiting, asyncio_hook, multiprocessing_hook
 from otel_insights.client.qt import BINDINGS, Messages
@@ -94,7 +94,7 @@ def instrument(
 
         redactor = Redactor(chosen.hash_salt)
         tracing = join(chosen, redactor)
-        hooks = [*standard(capture, die), exit_hook(leave), Termination(leave)]
+        hooks: list[Place] = [*standard(capture, die), exit_hook(leave), Termination(leave)]
         _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), hooks)
         if tracing.own is not None and tracing.yields:
             _installed.hooks.append(giving_way(tracing.own))

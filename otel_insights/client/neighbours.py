@@ -22,6 +22,6 @@ def reported_by_another(exception: BaseException, mechanism: str) -> bool:
 
 
 def processors_of(provider: object) -> Any:  # noqa: ANN401 - the SDK names no public type
-    """Find the processors of the SDK's logger provider; None where there are none, and what is given it would be lost."""
+    """Find the processors of the SDK's logger provider; None where there are none: it loses what it is given."""
     found = getattr(provider, "_multi_log_record_processor", None)
     return found if getattr(found, "_log_record_processors", ()) else None

@@ -118,7 +118,6 @@ def _started(
     if spans is not None:
         spans.wake = courier.wake
 
-
     def waiting() -> bool:
         return events is None or any(one.waiting for one in outboxes)
 

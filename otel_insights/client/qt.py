@@ -51,7 +51,7 @@ def abort(qt: ModuleType, show: Callable[[], object]) -> None:
     text = io.StringIO()
     with redirect_stderr(text):
         show()
-    qt.qFatal(text.getvalue())
+    qt.qFatal(text.getvalue().removesuffix("\n"))
 
 
 class Messages:
@@ -95,7 +95,12 @@ class Messages:
     @guarded
     def _report(self, kind: Any, context: Any, message: str) -> None:
         severity = _SEVERITIES.get(getattr(kind, "name", ""))
-        if severity is None or message in self._said or len(self._said) >= _MOST or message.startswith("Traceback (most"):
+        if (
+            severity is None
+            or message in self._said
+            or len(self._said) >= _MOST
+            or message.startswith("Traceback (most")
+        ):
             return
         self._said.add(message)
         told = {

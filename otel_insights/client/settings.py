@@ -107,6 +107,7 @@ def from_variables() -> Settings:
         packages=True,
         hash_salt=None,
         flush_timeout=2.0,
+        spool=None,
     )
 
 
