@@ -11,6 +11,7 @@ import typer
 from otel_insights.cli_alerts import app as alerts_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
+from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
 from otel_insights.cli_store import add_commands as add_store
 from otel_insights.cli_templates import app as templates_app
@@ -146,5 +147,6 @@ def doctor(
 
 
 add_explain(app)
+add_logs(app)
 add_store(app)
 add_recover(app)

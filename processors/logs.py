@@ -19,10 +19,10 @@ from otel_insights.payload import Payload
 from otel_insights.processors import log_lines
 from otel_insights.processors.log_lines import LogLine
 from otel_insights.processors.log_services import LogServices
-from otel_insights.store import log_keys
+from otel_insights.store import log_keys, log_window
 from otel_insights.store import templates as memory
 from otel_insights.store.templates import EXAMPLES, HOUR_NS, Counted, Example, Place, Record, Request, Service
-from otel_insights.units import Duration
+from otel_insights.units import ByteSize, Duration
 
 _LONGEST_EXAMPLE = 1024
 _MOST_STAMPS = 20_000
@@ -47,6 +47,10 @@ class LogsSettings(Settings):
     """How long a record is known, so that it counts once however often it comes."""
     max_known: int = Field(default=2_000_000, ge=1000)
     """Records that are known at least, if so many come within that time."""
+    window_bytes: ByteSize = 64 * 2**20
+    """How much of the latest requests is kept, to be looked at; 0: nothing."""
+    window_age: Duration = 86_400.0
+    """How long it is kept at most."""
 
 
 @dataclass(slots=True)
@@ -98,10 +102,11 @@ class Logs(Processor):
         found = self._count(lines)
         changed = self._services.take_changes(miners)
         self._stamp(payload, lines)
+        window = self.settings.window_bytes
+        data = payload.data if payload.size <= window else b""
+        request = Request(found.records, found.counted, changed, found.examples, data, window)
         try:
-            await self.host.store.write(
-                memory.record, Request(found.records, found.counted, changed, found.examples), self.host.now_ns()
-            )
+            await self.host.store.write(memory.record, request, self.host.now_ns())
         except BaseException:
             self._services.put_back(changed)
             raise
@@ -220,6 +225,8 @@ class Logs(Processor):
             if news.untold:
                 self.host.metrics.add("otel_insights_unannounced_templates", news.untold, processor=str(self.id))
             left -= news.told
+        while await store.write(log_window.forget_before, now - int(self.settings.window_age * 1e9)):
+            pass
         self._services.forget(await store.write(memory.forget, now, self.settings.max_kept))
         if len(self._exemplified) > 2 * self.settings.max_kept:
             self._exemplified.clear()

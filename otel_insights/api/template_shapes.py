@@ -91,3 +91,26 @@ class LogClusters(Shape):
     """The most frequent ones."""
 
     items: list[LogCluster]
+
+
+class LogRow(Shape):
+    """A log record of the window."""
+
+    time: str = Field(description="RFC 3339")
+    namespace: str
+    service: str
+    instance: str
+    severity: str
+    body: str
+    template_id: str
+    template: str
+    trace_id: str
+    span_id: str
+    attributes: dict[str, str] = Field(description="As text, long values cut")
+
+
+class LogPage(Shape):
+    """Some log records, and where the next ones begin."""
+
+    items: list[LogRow]
+    next: str | None = Field(description="Give this as `cursor` for the next page; null at the end of the window")

@@ -8,6 +8,7 @@ from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
 from otel_insights.store.schema_log_patterns import LOG_PATTERNS
+from otel_insights.store.schema_log_window import LOG_WINDOW
 from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_templates import TEMPLATES
 
@@ -103,6 +104,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     TEMPLATES,
     RUNS,
     LOG_PATTERNS,
+    LOG_WINDOW,
 )
 
 

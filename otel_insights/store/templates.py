@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlite_utils import Database
 
 from otel_insights.analysis.spikes import KEPT_HOURS
 from otel_insights.analysis.template import Kept
-from otel_insights.store import log_keys, outbox
+from otel_insights.store import log_keys, log_window, outbox
 from otel_insights.store.outbox import Finding
 
 EXAMPLES = 3
@@ -58,7 +58,11 @@ class Request:
     counted: Mapping[Place, Counted]
     """The sum of the records, at hand where none of them was counted before."""
     changed: Sequence[tuple[Service, Kept]] = ()
-    examples: Sequence[Example] = field(default=())
+    examples: Sequence[Example] = ()
+    data: bytes = b""
+    """The request itself, for the window of the latest records; b"" if it is not to be kept."""
+    window_bytes: int = 0
+    """How many bytes that window may have."""
 
 
 def record(db: Database, request: Request, now_ns: int) -> int:
@@ -71,6 +75,8 @@ def record(db: Database, request: Request, now_ns: int) -> int:
         _count(db, counted)
     if request.examples:
         _exemplify(db, request.examples)
+    if request.data and len(known) < len(request.records):
+        log_window.put(db, request.data, now_ns, request.window_bytes)
     return len(known)
 
 
