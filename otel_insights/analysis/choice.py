@@ -25,6 +25,7 @@ class Finding:
     aliases: tuple[Conditions, ...]
     p_value: float
     selected: NDArray[np.bool_]
+    score: float
 
 
 def choose(candidates: Sequence[Candidate], columns: Columns, p_values: Mapping[Candidate, float]) -> list[Finding]:
@@ -47,7 +48,7 @@ def choose(candidates: Sequence[Candidate], columns: Columns, p_values: Mapping[
         if not ways:
             continue
         taken += [(_keys(w), selected) for w in ways[:1]]
-        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_values[alike[0]], selected))
+        out.append(Finding(ways[0], tuple(ways[1 : 1 + _ALIASES]), p_values[alike[0]], selected, alike[0].score))
     return out
 
 

@@ -21,7 +21,8 @@ _PLACEMENT = ("k8s.", "cloud.", "deployment.", "container.", "host.", "faas.", "
 _NOT_PLACEMENT = ("host.arch", "host.cpu.", "container.runtime")
 _IDENTITY = ("service.name", "service.namespace", "service.instance.id", "process.pid", "process.parent_pid")
 _IDENTITY_SHARE = 0.6  # a key with more distinct values than this share of the environments names them
-_SHARES = {"named package": 2.0, "package": 0.5, "other": 0.5}  # of the prior probability; 1 for the kinds not here
+_SHARES = {"named package": 2.0, "rest": 0.5}  # of the prior probability; 1 for the kinds not here
+_PLACE = 1 / 7  # how likely beforehand the place is to blame; among all kinds of keys it is one
 _OWN_CODE = 3.0  # how much likelier a release is when the service's own code raised the error
 _PRESENCE = -math.log(4)  # that a package is there or not is a rarer cause than its version
 _LEAST = 2  # environments on either side of a condition
@@ -52,7 +53,7 @@ def build_columns(
 
     Placement (host, cluster, region, deployment environment) and identity are no candidates: they tell where a
     program ran, not what it was made of. Prior probability is shared out evenly among kinds of keys (release,
-    runtime, environment variables, packages that the stack trace names, other packages, the rest), within a kind
+    runtime, environment variables, packages that the stack trace names, other packages and the rest), within a kind
     among its keys, within a key among its columns. `packages` is the stack, outermost first. Unless the fleet is
     `one_service`, releases are told with their service.
     """
@@ -79,15 +80,21 @@ def build_columns(
     return Columns(matrix, hypotheses, weights, named)
 
 
-def placement_matrix(configurations: Sequence[Mapping[str, str]]) -> NDArray[np.bool_]:
-    """Return the columns of where environments ran (one for each cluster, region, deployment environment, ...)."""
-    columns = []
+def placement_columns(configurations: Sequence[Mapping[str, str]]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return the columns of where environments ran (one for each cluster, region, deployment environment, ...).
+
+    With each, the logarithm of its probability beforehand: the place as a whole is one kind of cause among the others.
+    """
+    columns, sizes = [], []
     for key in sorted({key for configuration in configurations for key in configuration}):
         if not is_candidate(key) and key not in _IDENTITY:
             values = [configuration.get(key) for configuration in configurations]
-            columns += [column for column, _ in _scoped_columns(key, values, ()) if column.sum() >= _LEAST]
+            own = [column for column, _ in _scoped_columns(key, values, ()) if column.sum() >= _LEAST]
+            columns += own
+            sizes += [len(own)] * bool(own)
     matrix: NDArray[np.bool_] = np.array(columns, dtype=bool).reshape(-1, len(configurations)).T
-    return matrix
+    shares = [_PLACE / len(sizes) / size for size in sizes for _ in range(size)]
+    return matrix, np.log(np.array(shares, dtype=np.float64))
 
 
 def is_candidate(key: str) -> bool:
@@ -130,12 +137,12 @@ def _scoped_columns(
 
 def _kind(key: str, named: set[str]) -> str:
     if key.startswith("package."):
-        return "named package" if key[8:] in named else "package"
+        return "named package" if key[8:] in named else "rest"
     if key.startswith("process.environment_variable."):
         return "environment variable"
     if key == "service.version":
         return "release"
-    return "platform" if key.startswith(("process.", "os.", "host.", "telemetry.")) else "other"
+    return "platform" if key.startswith(("process.", "os.", "host.", "telemetry.")) else "rest"
 
 
 def _priors(sizes: Mapping[str, int], stack: Sequence[str]) -> dict[str, float]:

@@ -14,17 +14,10 @@ MOST_RISK_RATIO = 10_000.0
 
 
 def comparable(environments: Sequence[Environment]) -> list[Environment]:
-    """Give the environments of the services that fail, seen at work. Services where a stray one fails are left out."""
+    """Give the environments, seen at work, of the services in which some fail: who never fails tells nothing."""
     seen = [e for e in environments if e.exposure > 0 or e.failures > 0]
-    sizes: dict[str, list[int]] = {}
-    for e in seen:
-        size = sizes.setdefault(e.service, [0, 0])
-        size[0] += 1
-        size[1] += e.failures > 0
-    failing = sum(f for _, f in sizes.values())
-    worst = max((f / n for n, f in sizes.values()), default=0.0)
-    stray = {s for s, (n, f) in sizes.items() if f == 0 or (f / n < 0.2 * worst and f < 0.1 * failing)}
-    return [e for e in seen if e.service not in stray]
+    concerned = {e.service for e in seen if e.failures > 0}
+    return [e for e in seen if e.service in concerned]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,25 +5,23 @@ deployment environment, given how much each did; conditions and pairs of conditi
 same search would find in at most one of twenty meaningless relabellings is called established.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from otel_insights.analysis.choice import Finding, choose
-from otel_insights.analysis.columns import build_columns, placement_matrix
+from otel_insights.analysis.columns import Columns, build_columns, placement_columns
 from otel_insights.analysis.comparison import Fleet, comparable
 from otel_insights.analysis.conditions import Condition, claim
 from otel_insights.analysis.distributions import distribution
 from otel_insights.analysis.explanation import Environment, Explanation, Reason, Remedy, Silence, Suggestion, Tier
-from otel_insights.analysis.exposure import Strata, build_strata
+from otel_insights.analysis.exposure import build_levels, build_strata
 from otel_insights.analysis.likelihood import evidence
-from otel_insights.analysis.maxt import null_scores, p_value
-from otel_insights.analysis.refinement import refine
-from otel_insights.analysis.relabelling import relabel
+from otel_insights.analysis.maxt import null_scores
 from otel_insights.analysis.remedy import Configurations, find_remedy
-from otel_insights.analysis.search import NOTHING, Search
+from otel_insights.analysis.search import Search
 from otel_insights.analysis.wording import LEAST_FAILING, LEVEL, silence_text, suggestion_text
 
 __all__ = ["Environment", "Explanation", "Reason", "Remedy", "Silence", "Suggestion", "Tier", "explain"]
@@ -33,6 +31,7 @@ _WIDE = 0.7  # share of a service's environments that fail, from which the servi
 _SUGGESTIONS = 3
 _ANCHORS = 12  # single conditions that are tried together with every other
 _CANDIDATES = 200
+_LEAST_OF_LEAD = 2  # failing environments that meet it
 
 
 def explain(
@@ -95,47 +94,31 @@ def _find(
 ) -> list[Finding]:
     """Search the sample and put a family-wise p-value on what is found."""
     failing = np.array([e.failures > 0 for e in sample])
-    columns = build_columns(
-        [e.service for e in sample], [e.configuration for e in sample], stack, one_service=one_service
-    )
-    strata_within = _strata_of(sample, failing)
-    strata = strata_within(np.ones(len(sample), dtype=bool))
-    if not columns.hypotheses or not strata.rows:
-        return []
-    search = Search(columns, strata, failing, anchors=_ANCHORS)
-    candidates = search.candidates(_CANDIDATES)
-    if candidates[0].score <= NOTHING:
-        return []
-    null = null_scores(
-        search.best_scores,
-        lambda count: relabel(strata, failing, count, rng),
-        candidates[0].score,
-        permutations=permutations,
-        alpha=alpha,
-    )
-    p_values = {c: p_value(c.score, null) for c in candidates}
-    best = candidates[0]
-    if len(best.columns) == 1 and p_values[best] <= alpha:
-        finer = refine(best, columns, failing, strata_within, permutations=permutations, alpha=alpha, rng=rng)
-        if finer is not None:
-            candidates.insert(0, finer.candidate)
-            p_values[finer.candidate] = max(finer.p_value, p_values[best])
-    findings = choose(candidates, columns, p_values)
-    where = evidence(placement_matrix([e.configuration for e in sample]), strata, failing).max(initial=0.0)
-    return [f for f in findings if evidence(f.selected[:, None], strata, failing)[0] > where] or [
-        replace(f, p_value=1.0) for f in findings
-    ]
-
-
-def _strata_of(sample: Sequence[Environment], failing: NDArray[np.bool_]) -> Callable[[NDArray[np.bool_]], Strata]:
     services = np.array([e.service for e in sample])
     deployments = np.array([e.configuration.get("deployment.environment.name", "") for e in sample])
-    work = _work(sample)
+    configurations = [e.configuration for e in sample]
+    columns = build_columns([e.service for e in sample], configurations, stack, one_service=one_service)
+    strata = build_strata(services, deployments, failing, _work(sample))
+    if not columns.hypotheses or not strata.rows:
+        return []
+    levels = build_levels(services, failing, _work(sample))
+    search = Search(columns, levels, failing, anchors=_ANCHORS, least=LEAST_FAILING)
+    candidates = search.candidates(_CANDIDATES)
+    if not candidates:
+        return _unproven(Search(columns, levels, failing, anchors=_ANCHORS, least=_LEAST_OF_LEAD), columns)
+    null = null_scores(
+        search.best_scores, strata, failing, candidates[0].score, permutations=permutations, alpha=alpha, rng=rng
+    )
+    findings = choose(candidates, columns, {c: null.p_value(c.score) for c in candidates})
+    places, weights = placement_columns(configurations)
+    where = (evidence(places, levels, failing) + weights).max(initial=-np.inf)
+    return [f for f in findings if f.score > where] or [replace(f, p_value=1.0) for f in findings]
 
-    def within(part: NDArray[np.bool_]) -> Strata:
-        return build_strata(services, deployments, failing, work, np.flatnonzero(part))
 
-    return within
+def _unproven(search: Search, columns: Columns) -> list[Finding]:
+    """Find what too few failing environments have in common for any test to matter."""
+    candidates = search.candidates(_CANDIDATES)
+    return choose(candidates, columns, dict.fromkeys(candidates, 1.0)) if candidates else []
 
 
 def _work(sample: Sequence[Environment]) -> NDArray[np.float64]:
@@ -160,7 +143,7 @@ def _suggestions(
     well = Fleet.of([e for e in compared if not e.fails_otherwise]).healthy
     made = [_suggestion(finding, fleet, (well, unwell), stack, alpha) for finding in findings]
     made = [s for s in made if s.risk_ratio >= _LEAST_RISK_RATIO]
-    chosen = [s for s in made if s.tier == "established"] or [s for s in made if s.failing[0] > 1]
+    chosen = [s for s in made if s.tier == "established"] or [s for s in made if s.failing[0] >= _LEAST_OF_LEAD]
     return tuple(_ranked(s, rank) for rank, s in enumerate(chosen[:_SUGGESTIONS], 1))
 
 

@@ -43,7 +43,8 @@ class Suggestion:
 
     `failing` and `healthy` are (how many meet the conditions, how many there are) among the environments compared.
     `risk_ratio` compares failing with and without the conditions, within services; it ends at 10,000. `p_value` is
-    family-wise: over all conditions that were tried; it is 1 where the place (cluster, region, ...) explains more.
+    family-wise: over all conditions that were tried; it is 1 where the place (cluster, region, ...) explains as
+    much, or no condition is met by the three failing environments that a test takes.
     `aliases` select exactly the same compared environments.
     """
 

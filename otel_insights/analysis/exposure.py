@@ -20,24 +20,23 @@ _LEVEL = 1.5  # in log odds: services that differ by less in how often they fail
 
 @dataclass(frozen=True, slots=True)
 class Strata:
-    """Environments that may be compared with one another, and their chance to fail without any cause.
+    """Environments whose labels may be exchanged, and their chance to fail without any cause.
 
-    `rows` holds the members of each stratum where some fail and some do not; the others tell nothing. `chance` sums to
-    the number of failing environments in each of them. Strata of services that fail about as often have the same
-    number in `levels`.
+    `rows` holds the members of each stratum where some fail and some do not; in the others labels cannot change.
+    `chance` sums to the number of failing environments in each of them.
     """
 
     rows: tuple[NDArray[np.intp], ...]
     chance: Floats
-    levels: tuple[int, ...]
 
-    def by_level(self) -> tuple["Strata", ...]:
-        """Return the strata of each level by themselves."""
-        out = []
-        for level in sorted(set(self.levels)):
-            own = tuple(rows for rows, of in zip(self.rows, self.levels, strict=True) if of == level)
-            out.append(Strata(own, self.chance, (level,) * len(own)))
-        return tuple(out)
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """Environments of services that fail about as often, and their chance to fail without any cause."""
+
+    members: NDArray[np.intp]
+    chance: Floats
+    failing: int
 
 
 def build_strata(
@@ -45,34 +44,35 @@ def build_strata(
     deployments: NDArray[np.str_],
     failing: NDArray[np.bool_],
     exposure: Floats,
-    part: NDArray[np.intp],
 ) -> Strata:
     """Return strata of one service and one deployment environment each, and chances that grow with exposure.
 
-    Only the environments of `part` (indices) are put into strata. A deployment environment with fewer than twenty
-    environments of a service stays with the service's remaining ones.
+    A deployment environment with fewer than twenty environments of a service stays with the service's remaining ones.
     """
-    codes = _codes(services[part], deployments[part])
-    rows = [part[codes == code] for code in np.unique(codes)]
+    codes = _codes(services, deployments)
+    rows = [np.flatnonzero(codes == code) for code in np.unique(codes)]
     rows = [members for members in rows if 0 < failing[members].sum() < len(members)]
-    return Strata(
-        tuple(rows), _chances(rows, failing, exposure), _levels([str(services[r[0]]) for r in rows], rows, failing)
-    )
+    return Strata(tuple(rows), _chances(rows, failing, exposure))
 
 
-def _levels(services: Sequence[str], rows: Sequence[NDArray[np.intp]], failing: NDArray[np.bool_]) -> tuple[int, ...]:
-    """Give strata of services that fail about as often the same number."""
-    odds = {}
-    for service in set(services):
-        of = np.concatenate([members for members, own in zip(rows, services, strict=True) if own == service])
-        odds[service] = np.log(failing[of].sum() / (~failing[of]).sum())
-    levels: dict[str, int] = {}
-    start, level = -np.inf, -1
-    for service in sorted(odds, key=lambda s: odds[s]):
-        if odds[service] - start >= _LEVEL:
-            start, level = odds[service], level + 1
-        levels[service] = level
-    return tuple(levels[service] for service in services)
+def build_levels(services: NDArray[np.str_], failing: NDArray[np.bool_], exposure: Floats) -> tuple[Level, ...]:
+    """Return the environments in groups of services that fail about as often, seldom failing ones first.
+
+    Services where all fail are in it: what those have in common tells which of several conditions it is, though no
+    relabelling can change it.
+    """
+    rows = [np.flatnonzero(services == service) for service in np.unique(services)]
+    chance = _chances(rows, failing, exposure)
+    odds = [np.log((failing[r].sum() + 0.5) / ((~failing[r]).sum() + 0.5)) for r in rows]
+    groups: list[list[NDArray[np.intp]]] = []
+    start = -np.inf
+    for i in np.argsort(odds, kind="stable"):
+        if odds[i] - start >= _LEVEL:
+            start = odds[i]
+            groups.append([])
+        groups[-1].append(rows[i])
+    levels = [np.sort(np.concatenate(group)) for group in groups]
+    return tuple(Level(members, chance, int(failing[members].sum())) for members in levels)
 
 
 def _codes(services: NDArray[np.str_], deployments: NDArray[np.str_]) -> NDArray[np.intp]:

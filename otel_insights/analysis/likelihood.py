@@ -1,103 +1,123 @@
-"""How much better failures are told by a condition than by the strata alone: a log likelihood ratio.
+"""How much better failures are told by a condition than by the services alone: a log Bayes factor.
 
-Counts of all strata of a level in which a condition separates anything are summed into one 2 x 2 table (as Mantel
-and Haenszel do), and the table's G statistic, halved, is the evidence. Against a score test it does not overrate rare
-conditions. Services that fail nearly always and others that seldom do are not summed into one table: what tells much in
-the second would drown in the first.
+With the condition most fail, without it few do: how many is not known, and integrated over (Beta distributions). So an
+alternative that no cause makes, such as a third failing with the condition and a tenth without, is not worth much
+however many environments show it, and rare conditions are not overrated. Services that fail nearly always and others
+that seldom do (levels) are counted apart: what tells much in the second would drown in the first. Each may be spared,
+because what can fail does not run there; so what speaks against a condition on one level is bounded.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from otel_insights.analysis.exposure import Strata
+from otel_insights.analysis.exposure import Level
 
 Array = NDArray[np.float32]
 
-_ANOTHER = np.float32(0.5)  # nats that one more table gains by chance
+_WITH = (1.5, 0.5)  # Beta distribution of the share that fails with the cause
+_WITHOUT = (0.5, 5.0)  # and without it
+_SPARED = 0.2  # chance that a level does not run into the cause at all: its failures are others
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """What is known of conditions without looking at who fails: arrays with one entry per condition.
+    """What is known of conditions on one level without looking at who fails: arrays with one entry per condition.
 
-    Over the strata that a condition splits: `total` environments, `failing` among them, `inside` that meet the
-    condition, `expected` failing inside. `fixed`: failing inside over the strata that it does not split.
+    `inside` environments meet the condition; `expected` of those fail by how much they did. The rest says the same
+    as the correction of the log Bayes factor for `a` failing inside: `constant + slope * a`.
     """
 
-    fixed: Array
-    failing: Array
-    total: Array
-    inside: Array
+    inside: NDArray[np.intp]
     expected: Array
+    constant: Array
+    slope: Array
 
-    def take(self, index: int) -> "Moments":
-        """Return one row of the moments."""
-        return Moments(
-            self.fixed[index], self.failing[index], self.total[index], self.inside[index], self.expected[index]
-        )
+    def take(self, index: object) -> "Moments":
+        """Return some of the conditions."""
+        return Moments(*(getattr(self, name)[index] for name in ("inside", "expected", "constant", "slope")))
 
 
 def stacked(rows: Sequence[Moments]) -> Moments:
     """Put rows of moments under one another."""
-    fields = ((m.fixed, m.failing, m.total, m.inside, m.expected) for m in rows)
+    fields = ((m.inside, m.expected, m.constant, m.slope) for m in rows)
     return Moments(*(np.stack(field) for field in zip(*fields, strict=True)))
 
 
-def moments(left: Array, right: Array, strata: Strata, failing: NDArray[np.bool_]) -> Moments:
+def moments(left: Array, right: Array, level: Level) -> Moments:
     """Return the moments of every pair (column of `left` AND column of `right`), shaped left x right."""
-    shape = (left.shape[1], right.shape[1])
-    out = Moments(*(np.zeros(shape, dtype=np.float32) for _ in range(5)))
-    for rows in strata.rows:
-        size, failed = len(rows), int(failing[rows].sum())
-        part = left[rows].T
-        inside = part @ right[rows]
-        splits = (inside > 0) & (inside < size)
-        out.fixed[...] += np.where(inside == size, failed, 0)
-        out.failing[...] += np.where(splits, failed, 0)
-        out.total[...] += np.where(splits, size, 0)
-        out.inside[...] += np.where(splits, inside, 0)
-        chance = strata.chance[rows].astype(np.float32)
-        out.expected[...] += np.where(splits, (part * chance) @ right[rows], 0)
-    return out
+    part = left[level.members].T
+    chance = level.chance[level.members].astype(np.float32)
+    other = right[level.members]
+    k = part @ other
+    e = (part * chance) @ other
+    n, f = np.float32(len(level.members)), np.float32(chance.sum())
+    inside = np.clip(e / np.maximum(k, 1), 1e-6, 1 - 1e-6)
+    outside = np.clip((f - e) / np.maximum(n - k, 1), 1e-6, 1 - 1e-6)
+    overall = np.clip(f / n, 1e-6, 1 - 1e-6)
+    failing = np.float32(level.failing)
+    flat = failing * np.log(overall) + (n - failing) * np.log1p(-overall)
+    constant = flat - k * np.log1p(-inside) - failing * np.log(outside) - (n - k - failing) * np.log1p(-outside)
+    slope = np.log1p(-inside) - np.log(inside) + np.log(outside) - np.log1p(-outside)
+    none, every = k < 1, k > n - 1
+    flatten = none | every
+    return Moments(
+        k.astype(np.intp),
+        e.astype(np.float32),
+        np.where(flatten, 0, constant).astype(np.float32),
+        np.where(flatten, 0, slope).astype(np.float32),
+    )
 
 
-def log_ratio(failing_inside: Sequence[Array], known: Sequence[Moments]) -> Array:
-    """Return the evidence of each condition, given its failing environments on each level.
+def log_factor(failing_inside: Sequence[Array], known: Sequence[Moments], levels: Sequence[Level]) -> Array:
+    """Return the evidence of each condition in nats, given its failing environments on each level.
 
-    What speaks against it on one level is taken from what speaks for it on others. 0 where nothing is left.
+    0 where nothing speaks for it, or where no more fail than by chance.
     """
-    value = sum(_signed(inside, each) for inside, each in zip(failing_inside, known, strict=True))
-    if len(known) > 1:
-        split = sum((each.total > 0).astype(np.float32) for each in known)
-        value = value - _ANOTHER * np.maximum(split - 1, 0)
-    out: Array = np.maximum(value, np.float32(0))
+    value = np.float32(0)
+    above = np.float32(0)
+    for inside, each, level in zip(failing_inside, known, levels, strict=True):
+        healthy = len(level.members) - level.failing
+        table = _table(level.failing, healthy)
+        place = inside.astype(np.intp) * healthy + each.inside
+        at_risk = table[place] + each.slope * inside + each.constant
+        value = value + np.logaddexp(np.float32(math.log(_SPARED)), at_risk + np.float32(math.log1p(-_SPARED)))
+        above = above + inside - each.expected
+    out: Array = np.where(above > 0, np.maximum(value, np.float32(0)), np.float32(0))
     return out
 
 
-def _signed(failing_inside: Array, known: Moments) -> Array:
-    a = failing_inside - known.fixed
-    e = known.expected
-    f, n, k = known.failing, known.total, known.inside
-    value = _gain(a, e) + _gain(f - a, f - e) + _gain(k - a, k - e) + _gain(n - k - f + a, n - k - f + e)
-    return np.where(a > e, value, -value)
+@lru_cache(maxsize=16)
+def _table(failing: int, healthy: int) -> Array:
+    """Return the evidence of a failing and b healthy inside, at a x (healthy + 1) + b = a x healthy + (a + b)."""
+    log_gamma = np.frompyfunc(math.lgamma, 1, 1)
+    most = failing + healthy + 4
+
+    def log_beta(prior: tuple[float, float]) -> NDArray[np.float64]:
+        a, b, both = (
+            log_gamma(np.arange(size) + start).astype(float)
+            for size, start in ((failing + 1, prior[0]), (healthy + 1, prior[1]), (most, sum(prior)))
+        )
+        counts = np.arange(failing + 1)[:, None] + np.arange(healthy + 1)[None]
+        start = math.lgamma(prior[0]) + math.lgamma(prior[1]) - math.lgamma(sum(prior))
+        return np.asarray(a[:, None] + b[None] - both[counts] - start)
+
+    inside, outside = log_beta(_WITH), log_beta(_WITHOUT)
+    both = inside + outside[::-1, ::-1] - outside[-1, -1]
+    table: Array = both.astype(np.float32).ravel()
+    return table
 
 
-def evidence(matrix: NDArray[np.bool_], strata: Strata, failing: NDArray[np.bool_]) -> Array:
+def evidence(matrix: NDArray[np.bool_], levels: Sequence[Level], failing: NDArray[np.bool_]) -> Array:
     """Return the evidence of each column of the matrix for the failures that were observed."""
     columns = matrix.astype(np.float32)
     everything = np.ones((len(failing), 1), dtype=np.float32)
     inside, known = [], []
-    for part in strata.by_level():
-        used = np.concatenate(part.rows)
-        inside.append(columns[used[failing[used]]].sum(axis=0))
-        known.append(moments(everything, columns, part, failing).take(0))
-    return log_ratio(inside, known)
-
-
-def _gain(observed: Array, expected: Array) -> Array:
-    seen = np.maximum(observed, np.float32(1e-30))
-    gain: Array = observed * np.log(seen / np.maximum(expected, np.float32(1e-6)))
-    return gain
+    for level in levels:
+        inside.append(columns[level.members[failing[level.members]]].sum(axis=0))
+        known.append(moments(everything, columns, level).take(0))
+    return log_factor(inside, known, levels)

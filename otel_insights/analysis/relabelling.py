@@ -4,6 +4,9 @@ Conditional Bernoulli sampling, drawn one by one (Chen and Liu, Statistica Sinic
 chances this is a permutation of the labels inside each stratum.
 """
 
+import math
+from itertools import combinations
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,17 +14,43 @@ from otel_insights.analysis.exposure import Floats, Strata
 
 
 def relabel(strata: Strata, failing: NDArray[np.bool_], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return `count` rows of labels (1 = failing), with each stratum's number of failing environments kept."""
-    labels = np.zeros((count, len(failing)), dtype=np.float32)
+    """Return `count` rows of labels (1 = failing), with each stratum's number of failing environments kept.
+
+    Who is in no stratum keeps the label.
+    """
+    labels = np.tile(failing.astype(np.float32), (count, 1))
     for members in strata.rows:
         wanted = int(failing[members].sum())
         chance = strata.chance[members]
         if np.ptp(chance) < 1e-6:  # noqa: PLR2004 - equal up to rounding
             chosen = np.argsort(rng.random((count, len(members))), axis=1)[:, :wanted]
+            labels[:, members] = 0
             labels[np.arange(count)[:, None], members[chosen]] = 1
         else:
             labels[:, members] = _draw(chance, wanted, count, rng)
     return labels
+
+
+def every_relabelling(
+    strata: Strata, failing: NDArray[np.bool_], most: int
+) -> tuple[NDArray[np.float32], Floats] | None:
+    """Return all relabellings and how likely each is, or None where there are more than `most`."""
+    number = math.prod(math.comb(len(members), int(failing[members].sum())) for members in strata.rows)
+    if number > most:
+        return None
+    labels = failing[None].astype(np.float32)
+    odds = np.zeros(1)
+    for members in strata.rows:
+        chance = np.clip(strata.chance[members], 1e-9, 1 - 1e-9)
+        own = np.log(chance) - np.log1p(-chance)
+        chosen = np.array(list(combinations(range(len(members)), int(failing[members].sum()))))
+        labels = np.repeat(labels, len(chosen), axis=0)
+        labels[:, members] = 0
+        again = np.tile(chosen, (len(odds), 1))
+        labels[np.arange(len(labels))[:, None], members[again]] = 1
+        odds = np.repeat(odds, len(chosen)) + np.tile(own[chosen].sum(axis=1), len(odds))
+    likely = np.exp(odds - odds.max())
+    return labels, likely / likely.sum()
 
 
 def _draw(chance: Floats, wanted: int, count: int, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -66,7 +66,7 @@ def missing_evidence(
     if failing < LEAST_FAILING:
         met = f"{_count(failing, 'failing environment')} {'meets' if failing == 1 else 'meet'} it"
         out.append(f"{met}; an established explanation takes at least {LEAST_FAILING}.")
-    if p_value >= 1:
+    elif p_value >= 1:
         where = "Chance, or the place where they ran (cluster, region, host), explains as much"
         out.append(f"{where}: failing environments in other places, or healthy ones in the same, would tell.")
     elif p_value > LEVEL:

@@ -205,6 +205,38 @@ def test_a_service_where_nearly_all_have_the_cause_does_not_drown_what_another_s
     assert best.conditions == (Condition("package.driver", "==", "1.0"),)
 
 
+def small(service, failing, configuration, count):
+    return [Environment(0, service, configuration, 100.0, float(failing)) for _ in range(count)]
+
+
+def test_three_of_three_against_four_is_enough():
+    bad, good = {"package.pandas": "2.1.4"}, {"package.pandas": "2.2.3"}
+    answer = explain(small("api", True, bad, 3) + small("api", False, good, 4))
+    assert answer.suggestions[0].tier == "established"
+    assert answer.suggestions[0].p_value == pytest.approx(1 / 35)  # of 35 ways to choose three of seven, one is as good
+
+
+def test_what_all_failing_environments_of_another_service_run_decides_between_conditions_that_look_alike_here():
+    old, newer = {"package.driver": "1.0", "package.a": "1"}, {"package.driver": "2.0", "package.a": "2"}
+    there = {"package.driver": "1.1", "package.a": "2"}
+    environments = small("api", True, old, 5) + small("api", False, newer, 15) + small("web", True, there, 12)
+    best = explain(environments).suggestions[0]
+    assert best.conditions == (Condition("package.driver", "<", "2.0"),)
+    assert best.failing == (17, 17)
+
+
+def test_a_service_that_does_not_run_what_fails_says_little_against_its_cause():
+    environments = fleet(60, lambda c, rng: c["package.pandas"] == "2.1.4" and rng.random() < 0.8)
+    others = fleet(300, lambda c, rng: c["host.name"] == "host-9", seed=1, services=("web",))
+    best = explain(environments + others).suggestions[0]
+    assert best.conditions == (Condition("package.pandas", "==", "2.1.4"),)
+
+
+def test_fewer_than_three_failing_environments_are_a_lead_whatever_they_share():
+    answer = explain(small("api", True, {"package.a": "1"}, 2) + small("api", False, {"package.a": "2"}, 40))
+    assert [(s.tier, s.p_value) for s in answer.suggestions] == [("lead", 1.0)]
+
+
 def test_healthy_environments_of_other_services_are_no_evidence():
     failing = fleet(10, lambda c, rng: True)
     others = [Environment(100 + e.id, "web", {}, 100, 0) for e in failing]
