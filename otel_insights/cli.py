@@ -13,6 +13,7 @@ from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
+from otel_insights.cli_runs import app as runs_app
 from otel_insights.cli_store import add_commands as add_store
 from otel_insights.cli_templates import app as templates_app
 
@@ -30,6 +31,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(clusters_app, name="clusters")
 app.add_typer(templates_app, name="templates")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(runs_app, name="runs")
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="Configuration file. Without one, the defaults hold.", metavar="F")

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
+from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store
+
 # Commands import what they need inside, as in cli.py.
 
 app = typer.Typer(help="What webhooks told, and what they could not.", no_args_is_help=True)
-
-StoreUrl = Annotated[str, typer.Option("--store", help="sqlite:///FILE; without it, the default's.", metavar="URL")]
-Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
 
 @app.command("list")
@@ -23,20 +22,13 @@ def list_alerts(
     as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """List alerts, the newest first."""
-    from otel_insights.errors import ConfigError  # noqa: PLC0415
     from otel_insights.report import rfc3339  # noqa: PLC0415
     from otel_insights.store import deliveries  # noqa: PLC0415
-    from otel_insights.store.reading import reading  # noqa: PLC0415
 
     if state and state not in deliveries.STATES:
         typer.echo(f"--state: expected one of {', '.join(deliveries.STATES)}, got {state!r}", err=True)
         raise typer.Exit(2)
-    try:
-        with reading(store or _default_store()) as db:
-            found = deliveries.listed(db, state, limit)
-    except ConfigError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    found = read_store(store, lambda db: deliveries.listed(db, state, limit))
     rows = [
         {
             "id": one.id,
@@ -65,20 +57,8 @@ def resend(
     store: StoreUrl = "",
 ) -> None:
     """Send alerts again: those named, or all that have failed."""
-    from otel_insights.errors import ConfigError, Refused  # noqa: PLC0415
     from otel_insights.store import deliveries  # noqa: PLC0415
-    from otel_insights.store.access import transact  # noqa: PLC0415
 
-    try:
-        count = transact(store or _default_store(), lambda db, now_ns: deliveries.send_again(db, ids or (), now_ns))
-    except (ConfigError, Refused) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+    count = in_store(store, None, lambda db, now_ns: deliveries.send_again(db, ids or (), now_ns))
     typer.echo(f"{count} to be sent again")
     raise typer.Exit(count < len(ids or ()))
-
-
-def _default_store() -> str:
-    from otel_insights.config.sections import default_store_url  # noqa: PLC0415
-
-    return default_store_url()

@@ -10,10 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-StoreOption = Annotated[
-    str, typer.Option("--store", help="sqlite:///FILE; without it, the default's.", metavar="URL", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="For a program to read.")]
+from otel_insights.cli_in_store import Json, StoreUrl, read_store, url_of
 
 feedback_app = typer.Typer(help="Say what became of it.", no_args_is_help=True)
 
@@ -27,22 +24,16 @@ def add_commands(app: typer.Typer) -> None:
 
 def explain(
     cluster: Annotated[str, typer.Argument(help="A cluster's id, also one that was merged.", metavar="CLUSTER")],
-    store: StoreOption = "",
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    store: StoreUrl = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Show what explains a cluster, and the table behind it; or why nothing is said."""
     from rich.console import Console  # noqa: PLC0415
 
-    from otel_insights.errors import ConfigError  # noqa: PLC0415
     from otel_insights.explained import show, to_text  # noqa: PLC0415
     from otel_insights.explained_text import print_shown  # noqa: PLC0415
-    from otel_insights.store.reading import reading  # noqa: PLC0415
 
-    try:
-        with reading(store or _default_store()) as db:
-            shown = show(db, cluster)
-    except ConfigError as error:
-        _refuse(str(error))
+    shown = read_store(store, lambda db: show(db, cluster))
     if shown is None:
         _refuse(f"there is no cluster {cluster!r}")
     if as_json:
@@ -59,9 +50,9 @@ def check(
             metavar="FILE",
         ),
     ],
-    store: StoreOption = "",
+    store: StoreUrl = "",
     service: Annotated[str, typer.Option(help="Only what was seen to fail in this service.", metavar="NAME")] = "",
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Tell whether a set of packages meets a known failing condition: exit code 0 if not, 1 if so, 2 if unreadable."""
     from otel_insights.errors import ConfigError  # noqa: PLC0415
@@ -72,7 +63,7 @@ def check(
 
     try:
         packages = read_packages(lock)
-        with reading(store or _default_store()) as db:
+        with reading(url_of(store)) as db:
             found = known_failures(db, packages, service)
             if service and not is_service(db, service):
                 typer.echo(f"warning: nothing was ever heard of a service {service!r}", err=True)
@@ -108,23 +99,17 @@ def feedback_suggestion(
     version: Annotated[
         str, typer.Option("--version", help="With fixed-it: what did.", metavar="PACKAGE==V", show_default=False)
     ] = "",
-    store: StoreOption = "",
+    store: StoreUrl = "",
 ) -> None:
     """Say that a suggestion is wrong (it is withdrawn, and not said again), or that it fixed it."""
     from otel_insights.errors import ConfigError, Refused  # noqa: PLC0415
     from otel_insights.feedback import give  # noqa: PLC0415
 
     try:
-        said = asyncio.run(give(store or _default_store(), suggestion, verdict.value, version, time.time_ns))
+        said = asyncio.run(give(url_of(store), suggestion, verdict.value, version, time.time_ns))
     except (ConfigError, Refused) as error:
         _refuse(str(error))
     typer.echo(said)
-
-
-def _default_store() -> str:
-    from otel_insights.config.sections import default_store_url  # noqa: PLC0415
-
-    return default_store_url()
 
 
 def _refuse(text: str) -> NoReturn:

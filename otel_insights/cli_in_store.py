@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-StoreUrl = Annotated[str, typer.Option("--store", help="Where insights are kept. Without it, where --config says.")]
+StoreUrl = Annotated[
+    str,
+    typer.Option(
+        "--store", help="sqlite:///FILE. Without it, where the configuration says.", metavar="URL", show_default=False
+    ),
+]
 Config = Annotated[Path | None, typer.Option("--config", "-c", help="Configuration file.", metavar="F")]
 Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
@@ -28,7 +33,7 @@ def in_store(store: str, config: Path | None, work: Callable[[Database, int], T]
     from otel_insights.store.corrections import WrongCorrection  # noqa: PLC0415
 
     try:
-        return transact(store or _configured(config), work)
+        return transact(url_of(store, config), work)
     except WrongCorrection as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -37,11 +42,25 @@ def in_store(store: str, config: Path | None, work: Callable[[Database, int], T]
         raise typer.Exit(2) from None
 
 
-def _configured(config: Path | None) -> str:
+def read_store(store: str, query: Callable[[Database], T]) -> T:
+    """Read, all of one moment, beside a service that may be writing. Exit code 2 where there is no such store."""
+    from otel_insights.errors import ConfigError  # noqa: PLC0415
+    from otel_insights.store.reading import reading  # noqa: PLC0415
+
+    try:
+        with reading(url_of(store)) as db:
+            return query(db)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def url_of(store: str, config: Path | None = None) -> str:
+    """Give the store that was named, else the configuration's, else the default one. Exit code 2 for a wrong file."""
     from otel_insights.config.sections import default_store_url  # noqa: PLC0415
 
-    if config is None:
-        return default_store_url()
+    if store or config is None:
+        return store or default_store_url()
     from otel_insights.components import available  # noqa: PLC0415
     from otel_insights.config import InvalidConfig, load  # noqa: PLC0415
 

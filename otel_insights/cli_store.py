@@ -9,14 +9,13 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from otel_insights.cli_in_store import Json, StoreUrl, url_of
+
 # Commands import what they need inside, as in cli.py.
 
 T = TypeVar("T")
 
 db_app = typer.Typer(help="Look after the file in which insights are kept.", no_args_is_help=True)
-
-StoreUrl = Annotated[str, typer.Option("--store", help="sqlite:///FILE; without it, the default's.", metavar="URL")]
-Json = Annotated[bool, typer.Option("--json", help="For a program to read.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -35,7 +34,7 @@ def backup(
     from otel_insights.store import upkeep  # noqa: PLC0415
 
     target = out or Path(f"insights-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.db")
-    size = _done(lambda: upkeep.backup(store or _default_store(), target))
+    size = _done(lambda: upkeep.backup(url_of(store), target))
     typer.echo(f"{target}: {size} bytes, checked. To go back to it, stop the service and put it in the store's place")
 
 
@@ -44,7 +43,7 @@ def db_check(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT0
     """Read the whole file: is it sound, of this version, how large is it, and what is in it?"""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
-    found = _done(lambda: upkeep.check(store or _default_store()))
+    found = _done(lambda: upkeep.check(url_of(store)))
     if as_json:
         row = {
             "path": str(found.path),
@@ -79,7 +78,7 @@ def db_migrate(store: StoreUrl = "") -> None:
     """Bring the schema to this version, as `run` does when it starts."""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
-    for one in _done(lambda: upkeep.bring_up(store or _default_store())) or ("nothing to do",):
+    for one in _done(lambda: upkeep.bring_up(url_of(store))) or ("nothing to do",):
         typer.echo(one)
 
 
@@ -88,7 +87,7 @@ def db_vacuum(store: StoreUrl = "") -> None:
     """Give the room of what was dropped back to the file system."""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
-    typer.echo(f"{_done(lambda: upkeep.vacuum(store or _default_store()))} bytes given back")
+    typer.echo(f"{_done(lambda: upkeep.vacuum(url_of(store)))} bytes given back")
 
 
 def _done(work: Callable[[], T]) -> T:
@@ -103,9 +102,3 @@ def _done(work: Callable[[], T]) -> T:
     except OSError as error:
         typer.echo(f"{error.filename}: {error.strerror}", err=True)
         raise typer.Exit(1) from None
-
-
-def _default_store() -> str:
-    from otel_insights.config.sections import default_store_url  # noqa: PLC0415
-
-    return default_store_url()
