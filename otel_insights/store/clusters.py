@@ -185,9 +185,10 @@ def examples(db: Database, cluster_id: str, limit: int = 5) -> list[Example]:
         "SELECT fingerprint.id, exception_type, message, stacktrace, reasons,"
         " coalesce(hex(trace_id), ''), coalesce(hex(span_id), ''), coalesce(time_ns, last_seen_ns)"
         " FROM fingerprint JOIN example ON example.namespace = fingerprint.namespace"
-        " AND example.fingerprint = fingerprint.id LEFT JOIN occurrence ON occurrence.id ="
-        " (SELECT o.id FROM occurrence o WHERE o.namespace = fingerprint.namespace AND o.fingerprint = fingerprint.id"
-        "  ORDER BY o.time_ns DESC LIMIT 1)"
+        " AND example.fingerprint = fingerprint.id LEFT JOIN exemplar ON exemplar.namespace = fingerprint.namespace"
+        " AND exemplar.fingerprint = fingerprint.id AND exemplar.environment_id ="
+        " (SELECT e.environment_id FROM exemplar e WHERE e.namespace = fingerprint.namespace"
+        "  AND e.fingerprint = fingerprint.id ORDER BY e.time_ns DESC LIMIT 1)"
         " WHERE cluster_id = ? AND occurrences > 0 ORDER BY occurrences DESC, fingerprint.id LIMIT ?",
         [cluster_id, limit],
     )
@@ -235,10 +236,10 @@ class Exemplar:
 
 
 def exemplar(db: Database, namespace: str, fingerprint: str) -> Exemplar:
-    """Find the latest raise of a fingerprint; without ids once all of them are past their time."""
+    """Find the latest raise of a fingerprint; without ids where none is kept, for it was not seen for long."""
     row = db.execute(
-        "SELECT service, trace_id, span_id, time_ns FROM occurrence JOIN environment ON environment.id = environment_id"
-        " WHERE occurrence.namespace = ? AND fingerprint = ? ORDER BY time_ns DESC LIMIT 1",
+        "SELECT service, trace_id, span_id, time_ns FROM exemplar JOIN environment ON environment.id = environment_id"
+        " WHERE exemplar.namespace = ? AND fingerprint = ? ORDER BY time_ns DESC LIMIT 1",
         [namespace, fingerprint],
     ).fetchone()
     if row:

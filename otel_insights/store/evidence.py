@@ -60,8 +60,8 @@ class Raised:
 def exemplars(db: Database, cluster_id: str, limit: int) -> list[Raised]:
     """Give raises that have a trace, of different environments, each its latest; the latest first."""
     rows = db.execute(
-        "SELECT lower(hex(trace_id)), lower(hex(span_id)), max(time_ns), service, instance FROM occurrence"
-        " JOIN fingerprint ON fingerprint.namespace = occurrence.namespace AND fingerprint.id = occurrence.fingerprint"
+        "SELECT lower(hex(trace_id)), lower(hex(span_id)), max(time_ns), service, instance FROM exemplar"
+        " JOIN fingerprint ON fingerprint.namespace = exemplar.namespace AND fingerprint.id = exemplar.fingerprint"
         " JOIN environment ON environment.id = environment_id"
         " WHERE cluster_id = ? AND length(trace_id) > 0 GROUP BY environment_id ORDER BY max(time_ns) DESC LIMIT ?",
         [cluster_id, limit],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
@@ -105,6 +106,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     RUNS,
     LOG_PATTERNS,
     LOG_WINDOW,
+    COUNTS,
 )
 
 

@@ -16,6 +16,7 @@ from sqlite_utils import Database
 
 from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_over
+from otel_insights.store import counts
 from otel_insights.store.environments import EnvironmentKey, identify
 
 _LONGEST_EXAMPLE = 16 * 1024
@@ -72,7 +73,6 @@ class _Batch:
     new: list[tuple[int, int, int]] = field(default_factory=list)
     """What of that is to be saved."""
     occurrences: list[tuple[object, ...]] = field(default_factory=list)
-    failures: dict[tuple[str, str, int], list[float]] = field(default_factory=dict)
 
 
 def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[str]:
@@ -197,26 +197,14 @@ def _begin(batch: _Batch, one: Observation, place: int, environment_id: int) -> 
             place,
         )
     )
-    _count(batch, raised, one.time_ns, raised.weight)
     return raised
-
-
-def _count(batch: _Batch, raised: _Raise, time_ns: int, weight: float) -> None:
-    sums = batch.failures.setdefault(
-        (raised.namespace, raised.fingerprint, raised.environment_id), [0.0, time_ns, time_ns]
-    )
-    sums[0] += weight
-    sums[1] = min(sums[1], time_ns)
-    sums[2] = max(sums[2], time_ns)
 
 
 def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) -> None:
     """Move a raise to the fingerprint of a record that tells more of it."""
     _save(db, batch)  # the raise may be in this very batch
-    row = db.execute("SELECT time_ns FROM occurrence WHERE id = ?", [raised.id]).fetchone()
-    _count(batch, raised, row[0], -raised.weight)
+    counts.move(db, raised.id, whole.id)
     raised.fingerprint, raised.complete = whole.id, whole.complete
-    _count(batch, raised, row[0], raised.weight)
     db.execute(
         "UPDATE occurrence SET fingerprint = ?, complete = ? WHERE id = ?", [whole.id, whole.complete, raised.id]
     )
@@ -266,18 +254,7 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
 def _save(db: Database, batch: _Batch) -> None:
     db.conn.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.occurrences)
     db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.new)
-    db.conn.executemany(
-        "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
-        " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-        " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)",
-        [(*key, *sums) for key, sums in batch.failures.items()],
-    )
-    db.conn.executemany(
-        "UPDATE fingerprint SET occurrences = occurrences + ?, first_seen_ns = min(first_seen_ns, ?),"
-        " last_seen_ns = max(last_seen_ns, ?) WHERE namespace = ? AND id = ?",
-        [(*sums, *key[:2]) for key, sums in batch.failures.items()],
-    )
-    batch.occurrences, batch.new, batch.failures = [], [], {}
+    batch.occurrences, batch.new = [], []
 
 
 MOST_FORGOTTEN = 10_000
