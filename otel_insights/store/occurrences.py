@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,11 +27,8 @@ def key_of(*parts: bytes) -> int:
 
     Among 10 million keys the chance of any two colliding is 5 in a million; a collision hides one occurrence.
     """
-    digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(len(part).to_bytes(4, "little"))
-        digest.update(part)
-    return int.from_bytes(digest.digest(), "big") >> 1
+    framed = b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "little"), part)])
+    return int.from_bytes(hashlib.blake2b(framed, digest_size=8).digest(), "big") >> 1
 
 
 class Observation(NamedTuple):
@@ -82,14 +79,33 @@ def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[s
     is idempotent: what was recorded before adds nothing. `now_ns` is the time of arrival, which retention goes by.
     """
     placed = [_placed(one) for one in observed]
-    batch = _lookup(db, observed, placed, now_ns)
+    new: dict[tuple[str, str], Observation] = {}
+    for one in observed:
+        new.setdefault((one.environment.namespace, one.fingerprint.id), one)
+    next_id, places, unknown = db.conn.execute(
+        _ASKED, [json.dumps(list({where.place for where in placed})), json.dumps(list(new))]
+    ).fetchone()
+    batch = _Batch(next_id, now_ns)
+    if places:
+        _recall(db, batch, observed, placed, {int(place) for place in places.split()})
+    if unknown:
+        keys = list(new)
+        _remember_fingerprints(db, {keys[int(number)]: new[keys[int(number)]] for number in unknown.split()})
     numbers = identify(db, (one.environment for one in observed), now_ns)
-    _remember_fingerprints(db, observed)
     found = [
         _place(db, batch, one, where, numbers[one.environment]) for one, where in zip(observed, placed, strict=True)
     ]
     _save(db, batch)
     return [raised.fingerprint for raised in found]
+
+
+_ASKED = """
+    SELECT (SELECT coalesce(max(id), 0) + 1 FROM occurrence),
+        (SELECT group_concat(value, ' ') FROM json_each(?) WHERE EXISTS (SELECT 1 FROM known WHERE place = value)),
+        (SELECT group_concat(key, ' ') FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM fingerprint
+            WHERE namespace = json_extract(value, '$[0]') AND id = json_extract(value, '$[1]')))
+"""
+"""What is to be known before anything is written, in one statement; of places those known, of fingerprints the others."""
 
 
 class _Placed(NamedTuple):
@@ -118,14 +134,11 @@ def _raise_keys(service: str, keys: tuple[str, ...], *, complete: bool) -> tuple
     )
 
 
-def _lookup(db: Database, observed: Sequence[Observation], placed: Sequence[_Placed], now_ns: int) -> _Batch:
-    next_id = db.conn.execute("SELECT coalesce(max(id), 0) + 1 FROM occurrence").fetchone()[0]
-    batch = _Batch(next_id, now_ns)
-    places = db.conn.execute(
-        "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM known WHERE place = value)",
-        [json.dumps(list({where.place for where in placed}))],
-    )
-    asked: dict[int, set[int]] = {row[0]: set() for row in places}
+def _recall(
+    db: Database, batch: _Batch, observed: Sequence[Observation], placed: Sequence[_Placed], places: set[int]
+) -> None:
+    """Read what is known in these places of the observations, and the raises that they belong to."""
+    asked: dict[int, set[int]] = {place: set() for place in places}
     for one, where in zip(observed, placed, strict=True):
         if (keys := asked.get(where.place)) is not None:
             keys.update((one.key, *where.sought))
@@ -142,7 +155,6 @@ def _lookup(db: Database, observed: Sequence[Observation], placed: Sequence[_Pla
             [json.dumps(list(set(batch.known.values())))],
         )
         batch.raises = {row[0]: _Raise(*row) for row in rows}
-    return batch
 
 
 def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, environment_id: int) -> _Raise:
@@ -210,22 +222,13 @@ def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) 
     )
 
 
-def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> None:
-    """Put each fingerprint in place once; the first example stays."""
-    new: dict[tuple[str, str], Observation] = {}
-    for one in observed:
-        new.setdefault((one.environment.namespace, one.fingerprint.id), one)
-    rows = db.conn.execute(
-        "SELECT namespace, id FROM fingerprint WHERE (namespace, id) IN"
-        " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))",
-        [json.dumps(list(new))],
-    )
-    for row in rows:
-        del new[row]
-    if not new:
-        return
+def _remember_fingerprints(db: Database, new: Mapping[tuple[str, str], Observation]) -> None:
+    """Put fingerprints in place, each with the observation that came first for an example.
+
+    One is there already if there is a NUL in its namespace, where SQLite's JSON ends a text.
+    """
     db.conn.executemany(
-        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
+        "INSERT OR IGNORE INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
         " packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
@@ -246,7 +249,7 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation]) -> Non
         ],
     )
     db.conn.executemany(
-        "INSERT INTO example VALUES (?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO example VALUES (?, ?, ?, ?)",
         [(*key, one.message[:_LONGEST_EXAMPLE], one.stacktrace[-_LONGEST_EXAMPLE:]) for key, one in new.items()],
     )
 
