@@ -46,6 +46,10 @@ class ExceptionsSettings(Settings):
     """One payload in so many is checked by a full parse; 0: none. What fails the check goes on as it came."""
 
 
+_LITTLE = 64
+"""Exceptions that are written in a millisecond or two."""
+
+
 @dataclass(slots=True)
 class Exceptions(Processor):
     """Owns which fingerprint is in which cluster; the store has the same, committed."""
@@ -116,7 +120,10 @@ class Exceptions(Processor):
             )
             for one in found
         ]
-        return await self.host.store.write(occurrences.record, observed, self.host.now_ns())
+        store, now = self.host.store, self.host.now_ns()
+        if len(observed) <= _LITTLE:
+            return await store.write_little(occurrences.record, observed, now)
+        return await store.write(occurrences.record, observed, now)
 
     def _stamps(self, found: Found, id_: str) -> Mapping[str, Scalar]:
         namespace = found.sender.key.namespace
@@ -143,7 +150,7 @@ class Exceptions(Processor):
             for one, key, sender in zip(found, keys, (one.sender for one in found), strict=True)
         ]
         if news := self._news.of(met):
-            await self.host.store.write(sightings.remember, news)
+            await self.host.store.write_little(sightings.remember, news)
             self._news.written(news)
         if new := {key for key in keys if key not in self._members and key not in self._newcomers}:
             self._newcomers.update(await self.host.store.read(newcomers.place, new))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -24,8 +25,10 @@ T = TypeVar("T")
 
 _MOST_AT_ONCE = 256
 """Pieces of work in one transaction: a bound on how long the first of them waits for its commit."""
-_PAGES_BETWEEN_CHECKPOINTS = 4000
-"""16 MB of log: what is written over and over (counts, the newest rows) goes into the file four times less often."""
+_ROWS_BETWEEN_CHECKPOINTS = 8000
+"""Some 20 MB of log, since most rows have a page of their own; by then it goes from the log into the file."""
+_PATIENCE_MS = 10_000
+"""For another process that is writing."""
 _Work = tuple["Future[Any]", Callable[[Database], Any]]
 
 
@@ -59,6 +62,11 @@ class Store:
         self._path = path
         self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._db = _connect(path)
+        self._writing = threading.Lock()
+        self._checkpointed = 0
+        """Rows that had been written at the last checkpoint."""
+        self._log_begins_anew = False
+        """Whether the next commit waits for the disk, as the first one after a checkpoint does."""
         try:
             migrate(self._db)
             self.instance_id: str = _setting(self._db, "instance_id", lambda: str(uuid.uuid4()))
@@ -66,6 +74,7 @@ class Store:
         except BaseException:
             self._db.close()
             raise
+        self._db.conn.execute("PRAGMA busy_timeout=0")
         self._readers = ThreadPoolExecutor(1, "otel-insights-store-read") if path else None
         self._reading: Database | None = None
         self._writer = threading.Thread(target=self._write_all, name="otel-insights-store-write", daemon=True)
@@ -97,7 +106,34 @@ class Store:
         try:
             return await asyncio.wrap_future(done)
         except sqlite3.OperationalError as error:
-            raise Refused(f"the store cannot be written: {error}", retry_after=1.0) from error
+            raise _refused(error) from error
+
+    async def write_little(self, work: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do as `write`, for work of a millisecond: on this very thread, unless that would have to wait.
+
+        The way to the other thread and back costs more than such work does. Whatever may take long is the other
+        thread's all the same: waiting for who is writing, here or in another process, and for the disk.
+        """
+        if self._log_begins_anew or not self._work.empty() or not self._writing.acquire(blocking=False):
+            return await self.write(work, *args, **kwargs)
+        try:
+            self._db.conn.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            self._writing.release()
+            return await self.write(work, *args, **kwargs)
+        try:
+            result = work(self._db, *args, **kwargs)
+            self._db.conn.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.OperationalError):
+                raise _refused(error) from error
+            raise
+        finally:
+            self._writing.release()
+        if self._is_checkpoint_due():
+            self._work.put((Future(), _nothing))
+        return result
 
     async def read(self, query: Callable[Concatenate[Database, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a query on what is committed, beside the writer."""
@@ -134,28 +170,35 @@ class Store:
                     ended = True
                     break
                 works.append(work)
-            self._transact(works)
+            with self._writing:
+                self._transact(works)
+                if self._is_checkpoint_due():
+                    self._checkpoint()
             if ended:
                 break
 
     def _transact(self, works: list[_Work]) -> None:
         """Run works in one transaction, each in a savepoint of its own, and answer them after the commit."""
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
+        connection = self._db.conn
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            connection.execute(f"PRAGMA busy_timeout={_PATIENCE_MS}")
+            connection.execute("BEGIN IMMEDIATE")
             for done, work in works:
-                self._db.execute("SAVEPOINT work")
+                connection.execute("SAVEPOINT work")
                 try:
                     answers.append((done, work(self._db), None))
                 except Exception as error:  # noqa: BLE001 - handed to whoever asked
-                    self._db.execute("ROLLBACK TO work")
+                    connection.execute("ROLLBACK TO work")
                     answers.append((done, None, error))
-                self._db.execute("RELEASE work")
-            self._db.execute("COMMIT")
+                connection.execute("RELEASE work")
+            connection.execute("COMMIT")
+            self._log_begins_anew = False
         except Exception as error:  # noqa: BLE001 - nothing was committed: all of them are told
-            if self._db.conn.in_transaction:
-                self._db.execute("ROLLBACK")
+            self._roll_back()
             answers = [(done, None, error) for done, _ in works]
+        finally:
+            connection.execute("PRAGMA busy_timeout=0")
         for done, result, failure in answers:
             if not done.set_running_or_notify_cancel():
                 continue
@@ -163,6 +206,28 @@ class Store:
                 done.set_result(result)
             else:
                 done.set_exception(failure)
+
+    def _roll_back(self) -> None:
+        if self._db.conn.in_transaction:
+            self._db.conn.execute("ROLLBACK")
+
+    def _is_checkpoint_due(self) -> bool:
+        return self._db.conn.total_changes - self._checkpointed >= _ROWS_BETWEEN_CHECKPOINTS
+
+    def _checkpoint(self) -> None:
+        """Bring what is in the log into the file; what a reader still needs stays for the next time."""
+        self._checkpointed = self._db.conn.total_changes
+        self._log_begins_anew = True
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk: nothing is lost, the log grows meanwhile
+            self._db.conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _nothing(_db: Database) -> None:
+    """Give the writer something to do, so that it looks whether a checkpoint is due."""
+
+
+def _refused(error: sqlite3.OperationalError) -> Refused:
+    return Refused(f"the store cannot be written: {error}", retry_after=1.0)
 
 
 def _connect(path: Path | None, *, read_only: bool = False) -> Database:
@@ -176,7 +241,7 @@ def _connect(path: Path | None, *, read_only: bool = False) -> Database:
     if not read_only:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_BETWEEN_CHECKPOINTS}")
+        connection.execute("PRAGMA wal_autocheckpoint=0")  # a commit shall not do it: see Store
     connection.execute("PRAGMA cache_size=-32768")
     return db
 

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -50,7 +51,43 @@ async def test_work_at_the_same_time_shares_transactions(store):
     assert len(await store.read(names)) == 600
 
 
-async def test_committed_work_survives_a_process_that_is_killed(tmp_path):
+async def test_little_work_that_fails_leaves_nothing(store):
+    assert await store.write_little(put, "a") == "a"
+    with pytest.raises(LookupError):
+        await store.write_little(put, "b", fail=True)
+    assert await store.write_little(put, "c") == "c"
+    assert await store.read(names) == ["a", "c"]
+
+
+async def test_little_work_is_done_at_once_by_whoever_asks(store):
+    threads = [await write(lambda db: threading.get_ident()) for write in (store.write_little, store.write)]
+    assert threads[0] == threading.get_ident() != threads[1]
+
+
+async def test_little_work_waits_elsewhere_while_another_process_writes(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path}/insights.db")
+    other = sqlite3.connect(tmp_path / "insights.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waiting = asyncio.create_task(store.write_little(put, "a"))
+    await store.read(names)
+    assert not waiting.done()
+    other.execute("ROLLBACK")
+    other.close()
+    assert await waiting == "a"
+    await store.close()
+
+
+async def test_the_log_does_not_grow_with_what_is_written(tmp_path):
+    store = Store.open(f"sqlite:///{tmp_path}/insights.db")
+    many = [(f"n{number}", "y" * 500) for number in range(2000)]
+    for write in (store.write_little, store.write) * 20:
+        await write(lambda db: db.conn.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?)", many))
+    assert (tmp_path / "insights.db-wal").stat().st_size < 32 * 2**20
+    await store.close()
+
+
+@pytest.mark.parametrize("write", ["write", "write_little"])
+async def test_committed_work_survives_a_process_that_is_killed(tmp_path, write):
     path = tmp_path / "insights.db"
     program = f"""
 import asyncio, os, signal
@@ -58,7 +95,7 @@ from otel_insights.store import Store
 async def main():
     store = Store.open("sqlite:///{path}")
     for number in range(50):
-        await store.write(lambda db: db.execute("INSERT INTO setting VALUES (?, 'x')", [f"n{{number}}"]))
+        await store.{write}(lambda db: db.execute("INSERT INTO setting VALUES (?, 'x')", [f"n{{number}}"]))
     os.kill(os.getpid(), signal.SIGKILL)
 asyncio.run(main())
 """
