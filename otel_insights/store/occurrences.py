@@ -105,7 +105,7 @@ _ASKED = """
         (SELECT group_concat(key, ' ') FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM fingerprint
             WHERE namespace = json_extract(value, '$[0]') AND id = json_extract(value, '$[1]')))
 """
-"""What is to be known before anything is written, in one statement; of places those known, of fingerprints the others."""
+"""What is to be known before anything is written: the next number, which places are known, which fingerprints are new."""
 
 
 class _Placed(NamedTuple):
@@ -228,8 +228,8 @@ def _remember_fingerprints(db: Database, new: Mapping[tuple[str, str], Observati
     One is there already if there is a NUL in its namespace, where SQLite's JSON ends a text.
     """
     db.conn.executemany(
-        "INSERT OR IGNORE INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
-        " packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR IGNORE INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
+        " complete, packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 namespace,

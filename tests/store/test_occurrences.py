@@ -108,8 +108,9 @@ def test_what_an_older_store_had_counted_is_not_counted_again(tmp_path):
         db.execute("INSERT INTO occurrence VALUES (?, '', 'f', 7, 2.0, 5, 1, x'', x'', 5, 5)", [number])
     db.execute("INSERT INTO failure VALUES ('', 'f', 7, 6.0, 5, 5)")
     db.execute(
-        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete, packages,"
-        " reasons, occurrences, first_seen_ns, last_seen_ns) VALUES ('', 'f', '', '', '', '', '', 1, '', '', 6.0, 5, 5)"
+        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block, complete,"
+        " packages, reasons, occurrences, first_seen_ns, last_seen_ns)"
+        " VALUES ('', 'f', '', '', '', '', '', 1, '', '', 6.0, 5, 5)"
     )
     db.execute("INSERT INTO setting VALUES ('tallied', '1')")
     migrate(db)
