@@ -105,7 +105,7 @@ _ASKED = """
         (SELECT group_concat(key, ' ') FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM fingerprint
             WHERE namespace = json_extract(value, '$[0]') AND id = json_extract(value, '$[1]')))
 """
-"""What is to be known before anything is written: the next number, which places are known, which fingerprints are new."""
+"""What is to be known before anything is written: the next number, which places are known, which fingerprints new."""
 
 
 class _Placed(NamedTuple):
