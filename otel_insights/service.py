@@ -14,7 +14,7 @@ from otel_insights import chain
 from otel_insights.analyses import Analyses
 from otel_insights.component import Accepted, Component, ComponentId, Consume, Exporter, Kind, Processor, Receiver
 from otel_insights.components import Registry
-from otel_insights.config import Config
+from otel_insights.config import Config, Pipeline
 from otel_insights.payload import Payload, Signal
 from otel_insights.selfmetrics import SelfMetrics
 from otel_insights.store import Store
@@ -138,6 +138,18 @@ class Service:
         """Analyse all that has arrived until now. A failure is logged and counted; then this is False."""
         return await self.analyses.now()
 
+    def entrance(self, signal: Signal) -> Consume | None:
+        """Give what takes telemetry that comes by the API: every pipeline of a signal that takes any from outside.
+
+        None where there is no such pipeline.
+        """
+        lines = [
+            self._pipeline(line)
+            for line in self.config.pipelines
+            if line.signal is signal and any(id_.type != _OURS for id_ in line.receivers)
+        ]
+        return self._noticed(chain.split(lines)) if lines else None
+
     async def _close_store(self) -> None:
         store, self._store = self.store, None
         await self._bounded("store", store.close)
@@ -154,13 +166,15 @@ class Service:
         lines: dict[Signal, list[Consume]] = {}
         for line in self.config.pipelines:
             if receiver in line.receivers:
-                processors = [self.processors[id_] for id_ in line.processors]
-                exporters = [self.exporters[id_] for id_ in line.exporters]
-                lines.setdefault(line.signal, []).append(chain.pipeline(processors, exporters))
+                lines.setdefault(line.signal, []).append(self._pipeline(line))
         consumers = {signal: chain.split(ends) for signal, ends in lines.items()}
         if receiver.type == _OURS:
             return consumers
         return {signal: self._noticed(consume) for signal, consume in consumers.items()}
+
+    def _pipeline(self, line: Pipeline) -> Consume:
+        processors = [self.processors[id_] for id_ in line.processors]
+        return chain.pipeline(processors, [self.exporters[id_] for id_ in line.exporters])
 
     def _noticed(self, following: Consume) -> Consume:
         arrived = self.analyses.telemetry_arrived

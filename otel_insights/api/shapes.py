@@ -27,6 +27,21 @@ class Healthz(Shape):
     instance_id: str = Field(description="`service.instance.id` of our own telemetry")
 
 
+class Received(Shape):
+    """That something was accepted for good."""
+
+    status: str = Field(examples=["success"])
+    id: str = Field(description="Of what was told", examples=["abc123def456"])
+
+
+class EventReceived(Shape):
+    """That an event was accepted for good."""
+
+    status: str = Field(examples=["success"])
+    event_id: str = Field(examples=["6f1c1f6e-2a52-4f57-9d3b-0d3f1f5f7a10"])
+    timestamp: str = Field(examples=["2026-01-02T03:04:05.000000Z"])
+
+
 class Stats(Shape):
     """Counts since the service started, but for the storage."""
 
@@ -57,6 +72,47 @@ class Remedy(Condition):
     """One changed value with which environments were seen healthy."""
 
     healthy_environments: int = Field(examples=[9])
+
+
+class SuggestedItem(Shape):
+    """A suggestion under the names that its users know, and what stands behind it."""
+
+    suggestion: str = Field(
+        examples=["12 of the 12 failing environments run numpy 1.24.0; none of the 15 healthy does."]
+    )
+    config_key: str = Field(examples=["packages.numpy"])
+    config_value: str = Field(examples=["1.24.0"])
+    confidence_percentage: int = Field(description="Of the failing environments, how many have it", examples=[95])
+    significance_score: float = Field(description="Risk ratio", examples=[3.2])
+    id: str
+    cluster_id: str
+    tier: str = Field(examples=["established"])
+    conditions: list[Condition]
+    applies: bool | None = Field(
+        description="Whether the asking environment meets it; null where nothing is known of it"
+    )
+    failing: tuple[int, int] = Field(examples=[[12, 12]])
+    healthy: tuple[int, int] = Field(examples=[[0, 15]])
+    healthy_share_interval: tuple[float, float] = Field(description="Wilson, 95 %", examples=[[0.0, 0.2039]])
+    adjusted_p: float = Field(description="Family-wise", examples=[0.001])
+    aliases: list[list[Condition]]
+    healthy_alternative: Remedy | None
+    exemplar_trace_ids: list[str]
+
+
+class Advice(Shape):
+    """What is known to explain an error."""
+
+    match: bool
+    confidence: float = Field(examples=[0.95])
+    recommendation: str
+    docs: str = Field(examples=["Found 3 relevant configuration patterns"])
+    all_suggestions: list[SuggestedItem]
+    reason: str | None = Field(
+        description="Without a match: `unknown error`, `too few environments`, `no difference`, `service-wide`, ...",
+        examples=["too few environments"],
+    )
+    clusters: list[str] = Field(description="The clusters that were looked at")
 
 
 class FixedBy(Shape):

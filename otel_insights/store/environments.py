@@ -50,11 +50,12 @@ def identify(db: Database, keys: Iterable[EnvironmentKey], time_ns: int) -> dict
         [json.dumps(asked)],
     )
     known = {EnvironmentKey(*row[:3]): int(row[3]) for row in rows}
-    return {key: known.get(key) or _known(db, key) or _new(db, key, time_ns) for key in asked}
+    # one by one what was not found: SQLite's JSON ends a text at a NUL
+    return {key: known.get(key) or number_of(db, key) or _new(db, key, time_ns) for key in asked}
 
 
-def _known(db: Database, key: EnvironmentKey) -> int | None:
-    """Look for one by itself: SQLite's JSON ends a text at a NUL."""
+def number_of(db: Database, key: EnvironmentKey) -> int | None:
+    """Tell the number of an environment, None where it was never heard of."""
     row = db.conn.execute(
         "SELECT id FROM environment WHERE namespace = ? AND service = ? AND instance = ?", key
     ).fetchone()
