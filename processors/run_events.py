@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from otel_insights import semconv
@@ -65,7 +65,7 @@ def read(data: bytes, sender: Sender, max_duration: float) -> Told | None:
     return Told(event_id, kind, values)
 
 
-def _texts(attributes: dict[str, str | int | float | bool]) -> dict[str, Value]:
+def _texts(attributes: dict[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, (column, most) in _TEXTS.items():
         if name in attributes and (text := str(attributes.pop(name))):
@@ -73,7 +73,7 @@ def _texts(attributes: dict[str, str | int | float | bool]) -> dict[str, Value]:
     return found
 
 
-def _counts(attributes: dict[str, str | int | float | bool]) -> dict[str, Value]:
+def _counts(attributes: dict[str, Any]) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for result in _RESULTS:
         count = attributes.pop(_ITEMS + result, None)
@@ -82,18 +82,20 @@ def _counts(attributes: dict[str, str | int | float | bool]) -> dict[str, Value]
     return found
 
 
-def _start(attributes: Mapping[str, str | int | float | bool], time_ns: int, max_duration: float) -> dict[str, Value]:
+def _start(attributes: Mapping[str, Any], time_ns: int, max_duration: float) -> dict[str, Value]:
     asked = attributes.get(semconv.RUN_MAX_DURATION)
     seconds = asked if isinstance(asked, int | float) and 0 < asked < _MOST_SECONDS else max_duration
-    rest = {key: value for key, value in attributes.items() if key != semconv.RUN_MAX_DURATION}
+    rest = {key: value for key, value in attributes.items() if not key.startswith(_NOT_CONTEXT)}
     due_ns = time_ns + int(seconds * 1e9) if time_ns else None
     return {"start_ns": time_ns or None, "due_ns": due_ns, "context_json": as_json_text(rest)}
 
 
+_NOT_CONTEXT: Final = (f"{semconv.SCOPE}.", "log.record.")
+"""What is ours, or stamped on the way."""
 _MOST_SECONDS: Final = 10 * 365 * 86_400.0
 
 
-def _end(attributes: Mapping[str, str | int | float | bool], time_ns: int) -> dict[str, Value]:
+def _end(attributes: Mapping[str, Any], time_ns: int) -> dict[str, Value]:
     status, duration = attributes.get(semconv.RUN_STATUS), attributes.get(semconv.RUN_DURATION)
     values: dict[str, Value] = {
         "status": status if isinstance(status, str) and status in STATUSES[1:] else "failed",
@@ -108,10 +110,15 @@ def _end(attributes: Mapping[str, str | int | float | bool], time_ns: int) -> di
     return values
 
 
-def _plain(attributes: Iterable[KeyValue]) -> dict[str, str | int | float | bool]:
-    found: dict[str, str | int | float | bool] = {}
-    for one in attributes:
-        kind = one.value.WhichOneof("value")
-        if kind in ("string_value", "int_value", "double_value", "bool_value"):
-            found[one.key] = getattr(one.value, kind)
-    return found
+def _plain(attributes: Iterable[KeyValue]) -> dict[str, Any]:
+    return {one.key: _value(one.value) for one in attributes}
+
+
+def _value(value: AnyValue) -> Any:  # noqa: ANN401 - whatever an attribute holds
+    """Give a value as JSON has it; protobuf reads no more than a hundred levels."""
+    kind = value.WhichOneof("value")
+    if kind == "kvlist_value":
+        return _plain(value.kvlist_value.values)
+    if kind == "array_value":
+        return [_value(one) for one in value.array_value.values]
+    return value.bytes_value.hex() if kind == "bytes_value" else getattr(value, kind) if kind else None

@@ -20,14 +20,14 @@ from otel_insights.service import Service
 T = TypeVar("T")
 CONFIG = """
 receivers: {{otlp_http: {{endpoint: "127.0.0.1:0"}}}}
-processors: {{environments: , exceptions: , logs: , suggestions: }}
+processors: {{environments: , exceptions: , logs: , runs: , suggestions: }}
 store: {{url: "{store}"}}
 api: {api}
 analysis: {{interval: 1h}}
 service:
   pipelines:
     traces: {{receivers: [otlp_http], processors: [environments, exceptions, suggestions]}}
-    logs: {{receivers: [otlp_http], processors: [environments, exceptions, logs, suggestions]}}
+    logs: {{receivers: [otlp_http], processors: [environments, exceptions, logs, runs, suggestions]}}
     metrics: {{receivers: [otlp_http], processors: [environments]}}
 """
 
