@@ -1,8 +1,9 @@
-"""The C library's memory allocator, told what kind of process this is."""
+"""The allocators of Python and of the C library, told what kind of process this is."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import platform
 from typing import Final
 
@@ -26,3 +27,13 @@ def keep_large_blocks() -> None:
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT)
     mallopt(_TRIM_THRESHOLD, _LARGEST_KEPT)
+
+
+def collect_seldom() -> None:
+    """Let Python look for cycles after 50,000 new objects instead of 700.
+
+    A request of 8,192 log records makes tens of thousands of objects that live until it is answered and have no cycles;
+    looking through them again and again takes a fifth of the time that such a request costs. For our own server only.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 10, 10)

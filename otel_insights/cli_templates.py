@@ -69,10 +69,10 @@ def summary(
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Say in a few sentences what services log alike: the most frequent errors across all of them."""
-    from otel_insights.log_summaries import summaries  # noqa: PLC0415
+    from otel_insights.log_listing import summarised  # noqa: PLC0415
     from otel_insights.store.log_views import Wanted  # noqa: PLC0415
 
-    found = in_store(store, config, lambda db, _: summaries(db, Wanted(namespace, service, severity, text)))
+    found = in_store(store, config, lambda db, _: summarised(db, Wanted(namespace, service, severity, text)))
     typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(one["summary"] for one in found))
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from sqlite_utils import Database
 
 from otel_insights.log_portrait import portrait, rows
-from otel_insights.store import log_views
+from otel_insights.log_summaries import summaries
+from otel_insights.store import log_views, templates
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.log_views import Wanted
 
@@ -18,6 +19,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 def listed(db: Database, wanted: Wanted, state: str) -> list[dict[str, Any]]:
     """Read templates, the most frequent first."""
+    templates.fold(db)
     found: list[dict[str, Any]] = []
     after = ""
     while part := log_views.page(db, after=after, limit=_PAGE, wanted=wanted):
@@ -36,8 +38,15 @@ def line(row: Mapping[str, Any]) -> str:
     )
 
 
+def summarised(db: Database, wanted: Wanted) -> list[dict[str, Any]]:
+    """Read what services log alike."""
+    templates.fold(db)
+    return summaries(db, wanted)
+
+
 def shown(db: Database, id_: str) -> dict[str, Any]:
     """Read one template whole. Raises WrongCorrection for an unknown one."""
+    templates.fold(db)
     found = log_views.get(db, id_)
     if found is None:
         raise WrongCorrection(f"there is no log template {id_!r}")

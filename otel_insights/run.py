@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otel_insights.allocator import keep_large_blocks
+from otel_insights.allocator import collect_seldom, keep_large_blocks
 from otel_insights.component import Component, ComponentId, Kind
 from otel_insights.components import Registry
 from otel_insights.config import Config, InvalidConfig, load
@@ -91,6 +91,7 @@ _NOWHERE = "nothing: insights are kept and shown (OTEL_EXPORTER_OTLP_ENDPOINT or
 async def run(path: Path | None, registry: Registry, say: Callable[[str], None]) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reads the file again. Returns the exit code: 2 where it cannot start."""
     keep_large_blocks()
+    collect_seldom()
     signals = _signals()
     try:
         config = load(path, registry)

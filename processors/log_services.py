@@ -12,6 +12,10 @@ from otel_insights.store import templates as memory
 from otel_insights.store.log_corrections import StoredPattern
 from otel_insights.store.templates import Service
 
+_BETWEEN_LOOKS = 256
+_MOST_LINES = 400_000
+"""At hand over all services; each takes some 250 bytes."""
+
 
 @dataclass(slots=True)
 class LogServices:
@@ -29,6 +33,8 @@ class LogServices:
     _unsaved: dict[tuple[Service, str], Kept] = field(default_factory=dict)
     """Changes whose commit failed."""
 
+    _asked: int = 0
+
     async def miner(self, service: Service) -> Miner:
         """Give the miner of a service, from the store if need be; the one not heard of for longest makes room."""
         found = self._miners.pop(service, None)
@@ -39,6 +45,9 @@ class LogServices:
                 "\0".join(service), known, patterns=self._patterns_of(service), most_templates=self.max_templates
             )
         self._miners[service] = found
+        self._asked += 1
+        if self._asked % _BETWEEN_LOOKS == 0:
+            self._bound_lines()
         if len(self._miners) > self.max_services:
             self._make_room()
         return found
@@ -53,8 +62,15 @@ class LogServices:
             self._patterns = await self.store.read(log_corrections.patterns)
             self.forget(list(self._miners))
             self._revision = revision
-        if revision:
-            await self.store.write(log_corrections.settle)
+
+    def _bound_lines(self) -> None:
+        """Let the services not heard of for longest forget the lines that they have at hand, if these are very many."""
+        lines = sum(miner.at_hand for miner in self._miners.values())
+        for miner in self._miners.values():
+            if lines <= _MOST_LINES:
+                break
+            lines -= miner.at_hand
+            miner.let_go_of_lines()
 
     def _make_room(self) -> None:
         """Let go of a miner all of whose changes are on their way to the store."""

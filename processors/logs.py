@@ -217,6 +217,7 @@ class Logs(Processor):
         """Heed corrections, tell of new templates, and let go of what is past its time."""
         store, now = self.host.store, self.host.now_ns()
         await self._services.heed()
+        await store.write(memory.fold)
         await store.write(log_keys.turn, now, int(self.settings.repeats_within * 1e9), self.settings.max_known)
         left = self.settings.most_announced
         while news := await store.write(log_news.announce, left):

@@ -167,6 +167,7 @@ async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_
             ]
         await passing([failing, processor], logs(*records), Sink())
     await failing.analyse()
+    await processor.analyse()
     where = ["--store", f"sqlite:///{host.store._path}", "--json"]
     (cluster,) = json.loads((await asyncio.to_thread(CliRunner().invoke, app, ["clusters", "list", *where])).output)
     shown = await asyncio.to_thread(CliRunner().invoke, app, ["clusters", "show", cluster["id"], *where])

@@ -106,6 +106,16 @@ class Miner:
         ]
 
     @property
+    def at_hand(self) -> int:
+        """Tell how many lines are at hand that need no work."""
+        return len(self._memo) + len(self._at_hand)
+
+    def let_go_of_lines(self) -> None:
+        """Forget the lines at hand, and no template: the next ones take a little longer."""
+        self._memo.clear()
+        self._at_hand.clear()
+
+    @property
     def has_changed(self) -> bool:
         """Tell whether `take_changes` has something to give."""
         return bool(self._changed)

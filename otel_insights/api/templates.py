@@ -13,6 +13,7 @@ from otel_insights.log_summaries import summaries
 from otel_insights.service import Service
 from otel_insights.store import log_views
 from otel_insights.store.log_views import Wanted
+from otel_insights.store.templates import fold
 
 Namespace = Annotated[str | None, Query(max_length=255, description="Only this `service.namespace`")]
 ServiceName = Annotated[str | None, Query(max_length=255, description="Only this `service.name`")]
@@ -35,6 +36,7 @@ def routes(service: Service) -> APIRouter:
     ) -> TemplatePage:
         """List templates in order of their ids, page by page."""
         wanted = Wanted(namespace, service_name, severity, text)
+        await service.store.write(fold)
         found = await service.store.read(log_views.page, after=cursor, limit=limit + 1, wanted=wanted)
         items = await service.store.read(rows, found[:limit])
         following = found[limit - 1].id if len(found) > limit else None
@@ -43,6 +45,7 @@ def routes(service: Service) -> APIRouter:
     @router.get("/templates/{template_id}", summary="Show a log template")
     async def show_template(template_id: str) -> TemplateInFull:
         """Show a template with its hours. The id of one that has gone into another shows the one that goes on."""
+        await service.store.write(fold)
         found = await service.store.read(log_views.get, template_id)
         if found is None:
             raise Problem(404, "UNKNOWN_TEMPLATE", f"there is no log template {template_id!r}")
@@ -58,6 +61,7 @@ def routes(service: Service) -> APIRouter:
     ) -> LogClusters:
         """Group the templates of all services that say the same, and summarise each group; the most frequent first."""
         wanted = Wanted(namespace, service_name, severity, text)
+        await service.store.write(fold)
         return LogClusters.model_validate({"items": await service.store.read(summaries, wanted, limit)})
 
     return router

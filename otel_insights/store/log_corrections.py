@@ -60,17 +60,6 @@ def merge(db: Database, into: str, other: str) -> tuple[str, str]:
     return into, other
 
 
-def settle(db: Database) -> None:
-    """Move what a running service has counted under an id after a person had merged it."""
-    rows = db.execute(
-        "SELECT DISTINCT id, merged_into FROM log_template JOIN log_template_count ON template_id = id"
-        " WHERE merged_by = ?",
-        [PERSON],
-    ).fetchall()
-    for old, into in rows:
-        templates.join(db, old, into)
-
-
 def split(db: Database, id_: str, glob: str, now_ns: int) -> int:
     """Let lines of a template that match a pattern be one of their own from now on; returns the pattern's number.
 

@@ -9,6 +9,7 @@ from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
 from otel_insights.store.schema_lives import LIVES
 from otel_insights.store.schema_log_patterns import LOG_PATTERNS
+from otel_insights.store.schema_log_tally import LOG_TALLY
 from otel_insights.store.schema_log_window import LOG_WINDOW
 from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_templates import TEMPLATES
@@ -107,6 +108,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     LOG_PATTERNS,
     LOG_WINDOW,
     COUNTS,
+    LOG_TALLY,
 )
 
 

@@ -17,6 +17,8 @@ from otel_insights.store.outbox import Finding
 EXAMPLES = 3
 """Kept of each template."""
 HOUR_NS = 3_600 * 10**9
+_MOST_WAITING = 64
+"""Requests whose counts wait to be added up."""
 
 Service = tuple[str, str]
 """`service.namespace` and `service.name`."""
@@ -72,7 +74,7 @@ def record(db: Database, request: Request, now_ns: int) -> int:
     known = log_keys.add(db, [one[0] for one in request.records])
     counted = _without(request.records, known) if known else request.counted
     if counted:
-        _count(db, counted)
+        _note(db, counted)
     if request.examples:
         _exemplify(db, request.examples)
     if request.data and len(known) < len(request.records):
@@ -90,10 +92,45 @@ def _without(records: Iterable[Record], known: set[int]) -> Mapping[Place, Count
     return counted
 
 
+def _note(db: Database, counted: Mapping[Place, Counted]) -> None:
+    """Let counts wait until there are some, since the same templates come again and again."""
+    waiting = db.conn.execute("INSERT INTO log_tally (counted) VALUES (?)", [_rows(counted)]).lastrowid
+    if waiting is not None and waiting >= _MOST_WAITING:
+        fold(db)
+
+
+def fold(db: Database) -> None:
+    """Add up what requests have counted; whoever reads counts sees all of them after this."""
+    texts = [row[0] for row in db.conn.execute("SELECT counted FROM log_tally ORDER BY id")]
+    if not texts:
+        return
+    summed: dict[Place, Counted] = {}
+    for text in texts:
+        for id_, severity, hour, weight, first_ns, last_ns in json.loads(text):
+            sums = summed.setdefault((id_, severity, hour), Counted(0.0, first_ns, last_ns))
+            sums.weight += weight
+            sums.first_ns, sums.last_ns = min(sums.first_ns, first_ns), max(sums.last_ns, last_ns)
+    _count(db, summed)
+    db.execute("DELETE FROM log_tally")
+
+
+def _rows(counted: Mapping[Place, Counted]) -> str:
+    return json.dumps([(*place, one.weight, one.first_ns, one.last_ns) for place, one in counted.items()])
+
+
 def _count(db: Database, counted: Mapping[Place, Counted]) -> None:
-    rows = json.dumps([(*place, one.weight, one.first_ns, one.last_ns) for place, one in counted.items()])
-    db.execute(_COUNT, [rows])
-    db.execute(_COUNT_HOURS, [rows])
+    """Count under the ids that hold now: a template may have gone into another one meanwhile."""
+    rows = db.execute(
+        "SELECT id, merged_into FROM log_template WHERE merged_into IS NOT NULL"
+        " AND id IN (SELECT value FROM json_each(?))",
+        [json.dumps(list({place[0] for place in counted}))],
+    )
+    moved = dict(rows.fetchall())
+    text = _rows(counted)
+    if moved:
+        text = json.dumps([(moved.get(id_, id_), *rest) for id_, *rest in json.loads(text)])
+    db.execute(_COUNT, [text])
+    db.execute(_COUNT_HOURS, [text])
 
 
 _FIELDS = [f"json_extract(value, '$[{number}]')" for number in range(6)]
@@ -223,6 +260,7 @@ def forget(db: Database, now_ns: int, most: int) -> list[Service]:
 
     Returns the services whose templates went.
     """
+    fold(db)
     db.execute("DELETE FROM log_template_hour WHERE hour < ?", [now_ns // HOUR_NS - KEPT_HOURS])
     (many,) = db.execute("SELECT count(*) FROM log_template WHERE merged_into IS NULL").fetchone()
     if many <= most:

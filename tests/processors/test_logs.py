@@ -9,7 +9,7 @@ from otel_insights import own_metrics, semconv
 from otel_insights.errors import Refused
 from otel_insights.payload import Payload, attribute
 from otel_insights.processors.logs import FACTORY
-from otel_insights.store import log_views, outbox
+from otel_insights.store import log_views, outbox, templates
 
 NAMES = ["ann", "bob", "cid", "dora", "eve"]
 ID, TEMPLATE = semconv.LOG_TEMPLATE_ID, semconv.LOG_RECORD_TEMPLATE
@@ -39,6 +39,7 @@ async def findings(host) -> list[LogRecord]:
 
 
 async def kept(host):
+    await host.store.write(templates.fold)
     return {one.text: one for one in await host.store.read(log_views.page)}
 
 
