@@ -90,7 +90,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     both = {"receivers": ["otlp_http"], "processors": ["environments", "exceptions", "suggestions"]}
     config = {
         "receivers": {"otlp_http": {"endpoint": f"127.0.0.1:{otlp}"}, "insights": None},
-        "processors": dict.fromkeys(both["processors"]),
+        "processors": dict.fromkeys([*both["processors"], "logs"]),
         "exporters": {
             "debug": None,
             "otlp": {"endpoint": f"http://127.0.0.1:{otlp}", "protocol": "http"},
@@ -101,7 +101,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "service": {
             "pipelines": {
                 "traces": both | {"exporters": ["debug"]},
-                "logs": both | {"exporters": ["debug"]},
+                "logs": both | {"processors": [*both["processors"], "logs"], "exporters": ["debug"]},
                 "metrics": {"receivers": ["otlp_http"], "exporters": ["debug"]},
                 "logs/findings": {"receivers": ["insights"], "exporters": ["otlp", "webhook"]},
             }
