@@ -109,6 +109,8 @@ class Logs(Processor):
             await self.host.store.write(memory.record, request, self.host.now_ns())
         except BaseException:
             self._services.put_back(changed)
+            for one in found.examples:
+                self._exemplified.pop(one.template_id, None)
             raise
 
     def _of_resources(self, payload: Payload) -> dict[bytes, Service]:

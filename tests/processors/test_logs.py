@@ -137,7 +137,9 @@ async def test_what_a_refused_commit_would_have_kept_is_kept_with_the_next_one(h
     monkeypatch.setattr(host.store, "write", write)
     await stamps(processor, at(2, "all is well"))
     await stamps(processor, at(1, "took 3 s"))
-    assert {text: one.count for text, one in (await kept(host)).items()} == {"took <*>": 1, "all is well": 1}
+    found = await kept(host)
+    assert {text: one.count for text, one in found.items()} == {"took <*>": 1, "all is well": 1}
+    assert [one.body for one in found["took <*>"].examples] == ["took 3 s"]
 
 
 async def test_records_that_come_again_in_other_batches_count_once(host):
