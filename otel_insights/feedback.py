@@ -1,4 +1,4 @@
-"""What a person says of a suggestion, from the command line into the store."""
+"""What a person says of a suggestion, from the command line or the API into the store."""
 
 from __future__ import annotations
 
@@ -20,32 +20,49 @@ from otel_insights.store.reading import reading
 from otel_insights.store.suggestions import StoredSuggestion
 
 
-async def give(url: str, suggestion_id: str, verdict: Verdict, version: str, now_ns: Callable[[], int]) -> str:
-    """Remember a word on a suggestion and tell what becomes of it; a service may be running on the same file.
+class UnknownSuggestionError(ConfigError):
+    """There never was a suggestion of this id."""
 
-    `version` is `PACKAGE==V`, what fixed it; without one, that the remedy did. Raises ConfigError for a suggestion that
-    never was, a version of another form, or a store that cannot be opened.
+    def __init__(self, suggestion_id: str) -> None:
+        super().__init__("suggestion", f"there is no suggestion {suggestion_id!r}")
+
+
+async def give(url: str, suggestion_id: str, verdict: Verdict, version: str, now_ns: Callable[[], int]) -> str:
+    """Do what `say` does on a store that exists; a service may be running on the same file.
+
+    Raises ConfigError also for a store that cannot be opened.
+    """
+    with reading(url) as db:
+        if suggestions.get(db, suggestion_id) is None:
+            raise UnknownSuggestionError(suggestion_id)
+    store = Store.open(url)
+    try:
+        return await say(store, suggestion_id, verdict, version, now_ns)
+    finally:
+        await store.close()
+
+
+async def say(store: Store, suggestion_id: str, verdict: Verdict, version: str, now_ns: Callable[[], int]) -> str:
+    """Remember a word on a suggestion and tell what becomes of it.
+
+    `version` is `PACKAGE==V`, what fixed it; without one, that the remedy did. Raises UnknownSuggestionError for a
+    suggestion that never was, ConfigError for a version of another form, or one of what is wrong.
     """
     fixed = parse_version(version) if version else None
     if fixed and verdict == "wrong":
-        raise ConfigError("--version", "expected with fixed-it only")
-    with reading(url) as db:
-        found = suggestions.get(db, suggestion_id)
-        times = suggestions.times_told(db, found[0].cluster_id) if found else {}
+        raise ConfigError("version", "expected with fixed-it only")
+    found = await store.read(suggestions.get, suggestion_id)
     if found is None:
-        raise ConfigError("suggestion", f"there is no suggestion {suggestion_id!r}")
+        raise UnknownSuggestionError(suggestion_id)
     suggestion, holds = found
+    times = await store.read(suggestions.times_told, suggestion.cluster_id)
     body: Any = suggestion.body
     key, value = (fixed or _remedy(body)) if verdict == "fixed-it" else ("", "")
     told = holds and suggestion.tier == "established" and verdict == "wrong"
     findings = [_withdrawn(suggestion, times[suggestion.id], now_ns())] if told else []
     said = Feedback(suggestion.id, suggestion.cluster_id, conditions_of(body["conditions"]), verdict, key, value)
     silence = ("called_wrong", silence_text("called_wrong", body["failing"][1], body["healthy"][1]))
-    store = Store.open(url)
-    try:
-        await store.write(memory.give, said, silence, findings, now_ns())
-    finally:
-        await store.close()
+    await store.write(memory.give, said, silence, findings, now_ns())
     if verdict == "wrong":
         return f"noted: {suggestion_id} is withdrawn, and is not said again of cluster {suggestion.cluster_id}"
     return f"noted: {f'{key} {value}' if key else 'what was suggested'} fixed it; `explain` shows it with the remedy"
@@ -61,9 +78,9 @@ def parse_version(text: str) -> tuple[str, str]:
         one = Requirement(text)
         (exact,) = one.specifier
     except (InvalidRequirement, ValueError):
-        raise ConfigError("--version", "PACKAGE==VERSION", text) from None
+        raise ConfigError("version", "PACKAGE==VERSION", text) from None
     if exact.operator != "==" or exact.version.endswith(".*") or one.marker or one.extras:
-        raise ConfigError("--version", "PACKAGE==VERSION", text)
+        raise ConfigError("version", "PACKAGE==VERSION", text)
     name = normalise_package(one.name)
     return ("process.runtime.version" if name == "python" else f"package.{name}"), exact.version
 

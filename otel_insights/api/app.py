@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from otel_insights.api import beacons, clusters, events, health, ingest, logs, problems, runs, suggest, templates
+from otel_insights.api import (
+    beacons,
+    clusters,
+    events,
+    feedback,
+    health,
+    ingest,
+    logs,
+    problems,
+    runs,
+    suggest,
+    templates,
+)
 from otel_insights.api.access import Tokens
 from otel_insights.api.described import describe
 from otel_insights.api.guard import Guard
@@ -32,7 +44,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Guard, section=section, tokens=tokens, metrics=service.metrics)
     problems.install(app)
     describe(app)
-    for subject in (health, clusters, suggest, templates, logs, runs, beacons, ingest, events):
+    for subject in (health, clusters, suggest, feedback, templates, logs, runs, beacons, ingest, events):
         app.include_router(subject.routes(service))
     app.include_router(assets.routes())
     app.include_router(login.routes(tokens))

@@ -65,6 +65,40 @@ async def test_clusters_are_listed_page_by_page_with_what_explains_them(service,
     assert shown["examples"][0]["reasons"]
 
 
+async def test_feedback_withdraws_a_suggestion_or_is_shown_with_its_remedy(service, client):
+    for number in range(40):
+        of = resource(f"i-{number}")
+        records = [package("numpy", "1.26" if number % 2 else "2.0"), log("served", {"log_count": 100})]
+        failures = [] if number % 2 else [raised(charge, number)]
+        await send(service, logs(*records, of=of), spans(span(number + 1, *failures), of=of))
+
+    async def suggestions():
+        await client.post("/api/v1/analysis")
+        return (await client.get("/api/v1/clusters")).json()["items"][0]["suggestions"]
+
+    (first, *_) = await suggestions()
+    path = f"/api/v1/suggestions/{first['id']}/feedback"
+    fixed = await client.post(path, json={"verdict": "fixed-it", "version": "numpy==1.26.4"})
+    assert fixed.json()["status"] == "noted"
+    assert (await suggestions())[0]["fixed_by"] == [{"key": "package.numpy", "value": "1.26.4", "reports": 1}]
+    assert (await client.post(path, json={"verdict": "wrong"})).status_code == 200
+    assert first["id"] not in {one["id"] for one in await suggestions()}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"verdict": "wrong"}, 404, "UNKNOWN_SUGGESTION"),
+        ({"verdict": "perhaps"}, 422, "INVALID_REQUEST"),
+        ({"verdict": "fixed-it", "version": "numpy>1"}, 422, "INVALID_REQUEST"),
+        ({"verdict": "wrong", "version": "numpy==1"}, 422, "INVALID_REQUEST"),
+    ],
+)
+async def test_feedback_that_cannot_be_meant_is_a_problem_with_a_code(client, body, status, code):
+    answer = await client.post("/api/v1/suggestions/nothing/feedback", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
 async def test_unknown_cluster_is_a_problem_with_a_code(client):
     answer = await client.get("/api/v1/clusters/nothing")
     assert answer.status_code == 404
