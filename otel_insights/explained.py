@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from otel_insights.analysis.comparison import Fleet, Row, comparable
+from otel_insights.analysis.comparison import Fleet, Row, comparable, split_by_health
 from otel_insights.analysis.conditions import Condition, joined
 from otel_insights.analysis.evidence import read_evidence
 from otel_insights.analysis.wording import missing_evidence
@@ -79,9 +79,7 @@ def show(db: Database, cluster_id: str) -> Shown | None:
     compared = comparable(read_evidence(gather(db, cluster.id, cluster.namespace))) if said else []
     fleet = Fleet.of(compared)
     healthy = [
-        (names[one.id], {**one.configuration, "service.name": one.service})
-        for one in compared
-        if one.failures <= 0 and not one.fails_otherwise
+        (names[one.id], {**one.configuration, "service.name": one.service}) for one in split_by_health(compared)[0]
     ]
     return Shown(
         cluster_id,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from otel_insights.analysis.conditions import Condition
 from otel_insights.analysis.explanation import Environment
 
+_BEARABLE = 0.05
 MOST_RISK_RATIO = 10_000.0
 """Where a risk ratio ends: none failed without the conditions."""
 
@@ -18,6 +20,30 @@ def comparable(environments: Sequence[Environment]) -> list[Environment]:
     seen = [e for e in environments if e.exposure > 0 or e.failures > 0]
     concerned = {e.service for e in seen if e.failures > 0}
     return [e for e in seen if e.service in concerned]
+
+
+def split_by_health(compared: Sequence[Environment]) -> tuple[list[Environment], list[Environment]]:
+    """Divide the environments where the cluster does not occur: those that do well, and those that fail otherwise.
+
+    What counts is the share of their work that fails otherwise. Bearable is twice what is usual where the cluster
+    occurs, for errors of no concern are found in most fleets; and what is at most a twentieth, and half as frequent as
+    the cluster where it occurs: nobody trades an error for another one.
+    """
+    with_it = [e for e in compared if e.failures > 0]
+    usual = median([_share(e, e.other_failures) for e in with_it] or [0.0])
+    own = median([_share(e, e.failures) for e in with_it] or [0.0])
+    bearable = max(2 * usual, min(own / 2, _BEARABLE))
+    sides: tuple[list[Environment], list[Environment]] = ([], [])
+    for e in compared:
+        if e.failures <= 0:
+            sides[_share(e, e.other_failures) > bearable].append(e)
+    return sides
+
+
+def _share(environment: Environment, failures: float) -> float:
+    """Return failures as a share of the environment's work."""
+    work = environment.exposure + environment.failures + environment.other_failures
+    return failures / work if work > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class Evidence:
     configuration: str
     exposure: float
     failures: float
-    fails_otherwise: bool = False
+    other_failures: float = 0.0
 
 
 def explain_evidence(
@@ -40,6 +40,6 @@ def read_evidence(evidence: Sequence[Evidence]) -> list[Environment]:
         if configuration is None:
             configuration = read[one.configuration] = json.loads(one.configuration)
         environments.append(
-            Environment(one.id, one.service, configuration, one.exposure, one.failures, one.fails_otherwise)
+            Environment(one.id, one.service, configuration, one.exposure, one.failures, one.other_failures)
         )
     return environments

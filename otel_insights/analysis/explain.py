@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from otel_insights.analysis.choice import Finding, choose
 from otel_insights.analysis.columns import Columns, build_columns, placement_columns
-from otel_insights.analysis.comparison import Fleet, comparable
+from otel_insights.analysis.comparison import Fleet, comparable, split_by_health
 from otel_insights.analysis.conditions import Condition, claim
 from otel_insights.analysis.distributions import distribution
 from otel_insights.analysis.explanation import Environment, Explanation, Reason, Remedy, Silence, Suggestion, Tier
@@ -139,9 +139,9 @@ def _suggestions(
 ) -> tuple[Suggestion, ...]:
     """Turn findings into suggestions: the established ones, or else leads."""
     fleet = Fleet.of(compared)
-    unwell = Fleet.of([e for e in compared if e.failures <= 0 and e.fails_otherwise]).healthy
-    well = Fleet.of([e for e in compared if not e.fails_otherwise]).healthy
-    made = [_suggestion(finding, fleet, (well, unwell), stack, alpha) for finding in findings]
+    well, unwell = split_by_health(compared)
+    seen = (Fleet.of(well).healthy, Fleet.of(unwell).healthy)
+    made = [_suggestion(finding, fleet, seen, stack, alpha) for finding in findings]
     made = [s for s in made if s.risk_ratio >= _LEAST_RISK_RATIO]
     chosen = [s for s in made if s.tier == "established"] or [s for s in made if s.failing[0] >= _LEAST_OF_LEAD]
     return tuple(_ranked(s, rank) for rank, s in enumerate(chosen[:_SUGGESTIONS], 1))

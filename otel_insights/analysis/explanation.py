@@ -15,8 +15,8 @@ class Environment:
     """One environment: what it is made of, how much it did, how often the cluster occurred in it.
 
     `exposure` is what it sent besides its failures (requests, spans, records: any one unit for all environments);
-    `failures` counts occurrences, each with its weight. Package names in the keys are normalised. `fails_otherwise`:
-    it fails in another cluster, so that it can be healthy here but is no proof that a change helps.
+    `failures` counts occurrences, each with its weight. Package names in the keys are normalised. `other_failures`
+    counts those of other clusters: an environment can be healthy here, and yet be no proof that a change helps.
     """
 
     id: int
@@ -24,7 +24,7 @@ class Environment:
     configuration: Mapping[str, str]
     exposure: float
     failures: float
-    fails_otherwise: bool = False
+    other_failures: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ Configurations = Sequence[Mapping[str, str]]
 
 _IMMUTABLE = ("service.name", "host.arch")  # nobody changes these to be rid of an error
 _MOST_FAILING = 0.05  # share of the environments with the new value that may fail all the same
-_MOST_UNWELL = 0.5  # share of those that do not which may fail otherwise: errors of no concern are found in most fleets
+_MOST_UNWELL = 0.5  # share of those that do not which may fail otherwise, and more than is usual
 
 
 def find_remedy(
@@ -25,8 +25,8 @@ def find_remedy(
 
     A change counts for a failing environment when a healthy one has the new value beside the same `companions`
     (keys whose values go together, such as the other packages that the stack trace names). Ties go to the value seen
-    healthy in more environments, then to the newer version. `unwell` environments fail, but with other errors: they
-    prove nothing, and a value with which most fail otherwise only trades one error for another.
+    healthy in more environments, then to the newer version. `unwell` environments fail often, but with other errors:
+    they prove nothing, and a value with which most fail otherwise only trades one error for another.
     """
     options: list[tuple[float, int, int, Remedy]] = []
     for place, changed in enumerate(conditions):

@@ -20,7 +20,7 @@ def gather(db: Database, cluster_id: str, namespace: str) -> list[Evidence]:
     for known in environments.in_namespace(db, namespace):
         here, everywhere = failing.get(known.id, 0.0), every_failure.get(known.id, 0.0)
         worked = max(0.0, known.exposure - everywhere)
-        otherwise = everywhere - here > _ROUNDING
+        otherwise = everywhere - here if everywhere - here > _ROUNDING else 0.0
         evidence.append(Evidence(known.id, known.key.service, known.configuration, worked, here, otherwise))
     return evidence
 

@@ -69,15 +69,22 @@ def test_the_remedy_is_a_change_that_was_seen_healthy():
 
 def test_an_environment_that_fails_in_another_way_is_no_proof_of_a_remedy():
     environments = fleet(120, lambda c, rng: c["package.numpy"] == "2.1.0", packages=5)
-    traded = [replace(e, fails_otherwise=e.configuration["package.numpy"] == "2.0.1") for e in environments]
+    traded = [replace(e, other_failures=20.0 * (e.configuration["package.numpy"] == "2.0.1")) for e in environments]
     before, after = (explain(each).suggestions[0] for each in (environments, traded))
     assert before.remedy is not None
     assert after.remedy is not None
     assert after.remedy.value == "1.26.4"
     assert after.remedy.healthy_environments == sum(e.configuration["package.numpy"] == "1.26.4" for e in environments)
-    nowhere = explain([replace(e, fails_otherwise=e.failures == 0) for e in environments]).suggestions[0]
+    nowhere = explain([replace(e, other_failures=20.0 * (e.failures == 0)) for e in environments]).suggestions[0]
     assert nowhere.remedy is None
     assert (nowhere.failing, nowhere.healthy) == (before.failing, before.healthy)
+
+
+def test_an_error_of_no_concern_does_not_spoil_a_remedy():
+    environments = fleet(60, lambda c, rng: c["package.pandas"] == "2.1.4", packages=5)
+    seldom = explain([replace(e, other_failures=2.0) for e in environments]).suggestions[0]
+    everywhere = explain([replace(e, other_failures=30.0) for e in environments]).suggestions[0]
+    assert seldom.remedy == everywhere.remedy == explain(environments).suggestions[0].remedy
 
 
 def test_conditions_with_the_same_environments_become_aliases_and_the_stack_decides_which_comes_first():
