@@ -34,7 +34,7 @@ class Told:
     span_id: str
     attributes: Mapping[str, Any]
     url: str = ""
-    """Where the web page shows it."""
+    """Where our API shows it."""
 
     @property
     def cluster(self) -> str:
@@ -65,7 +65,7 @@ class Told:
 
 
 def told(record: LogRecord, page: str = "") -> Told:
-    """Read a finding. `page` is the web page's address."""
+    """Read a finding. `page` is the address of our API."""
     attributes = {one.key: _value(one.value) for one in record.attributes}
     cluster = attributes.get(semconv.CLUSTER_ID)
     return Told(
@@ -77,7 +77,7 @@ def told(record: LogRecord, page: str = "") -> Told:
         trace_id=record.trace_id.hex(),
         span_id=record.span_id.hex(),
         attributes=attributes,
-        url=f"{page.rstrip('/')}/clusters/{quote(str(cluster), safe='')}" if page and cluster else "",
+        url=f"{page.rstrip('/')}/api/v1/clusters/{quote(str(cluster), safe='')}" if page and cluster else "",
     )
 
 

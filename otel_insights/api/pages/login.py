@@ -16,7 +16,7 @@ def routes(tokens: Tokens) -> APIRouter:
 
     @router.get("/login")
     async def ask(request: Request) -> Response:
-        return back_to("/") if tokens.open else page(request, "login.html", {"wrong": False})
+        return back_to("/docs") if tokens.open else page(request, "login.html", {"wrong": False})
 
     @router.post("/login")
     async def sign_in(request: Request) -> Response:
@@ -24,7 +24,7 @@ def routes(tokens: Tokens) -> APIRouter:
         scope = None if tokens.open else tokens.scope_of(token)
         if scope is None:
             return page(request, "login.html", {"wrong": True}, 401)
-        answer = back_to("/")
+        answer = back_to("/docs")
         answer.set_cookie(
             COOKIE,
             tokens.session(scope, time.time()),

@@ -24,14 +24,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-NAVIGATION = (
-    ("/", "Overview"),
-    ("/clusters", "Clusters"),
-    ("/suggestions", "Suggestions"),
-    ("/environments", "Environments"),
-    ("/status", "Health"),
-    ("/docs", "API"),
-)
+NAVIGATION = (("/docs", "API"),)
 _templates = Environment(
     loader=PackageLoader("otel_insights.api.pages"),
     autoescape=True,
@@ -54,11 +47,6 @@ def page(request: Request, template: str, values: Mapping[str, Any] | None = Non
     }
     text = _templates.get_template(template).render({**common, **(values or {})})
     return HTMLResponse(text, status, HEADERS)
-
-
-def wants_page(request: Request) -> bool:
-    """Tell whether a person asks, with a browser, rather than a program."""
-    return "text/html" in request.headers.get("accept", "")
 
 
 async def form_of(request: Request) -> dict[str, str]:
