@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from sqlite_utils import Database
@@ -12,7 +11,7 @@ from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.store import clusters
 from otel_insights.store.corrections import WrongCorrection
-from otel_insights.units import seconds
+from otel_insights.units import epoch_ns, seconds
 
 _PAGE = 500
 
@@ -88,7 +87,6 @@ def time_of(text: str, now_ns: int) -> int:
     except ValueError:
         pass
     try:
-        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return epoch_ns(text)
     except ValueError:
         raise WrongCorrection(f"expected a time such as 2026-12-31T12:00:00Z, or 7d from now, got {text!r}") from None
-    return int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp() * 1e9)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -20,7 +19,7 @@ from otel_insights.report import rfc3339
 from otel_insights.store import log_window
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.log_window import Block
-from otel_insights.units import seconds
+from otel_insights.units import epoch_ns, seconds
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _MOST_BYTES = 16 * 2**20
@@ -64,10 +63,9 @@ def since(text: str, now_ns: int) -> int:
     except ValueError:
         pass
     try:
-        time = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return epoch_ns(text)
     except ValueError:
         raise WrongCorrection(f"expected a time such as 2026-12-31T12:00:00Z, or 15m for ago, got {text!r}") from None
-    return int((time if time.tzinfo else time.replace(tzinfo=timezone.utc)).timestamp() * 1e9)
 
 
 def latest(db: Database, asked: Asked, limit: int, cursor: str = "") -> tuple[list[dict[str, Any]], str | None]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any, Final
 
 from otel_insights.report import rfc3339
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.runs import STATUSES, Edit, Run, Value
+from otel_insights.units import epoch_ns
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MOST_INT: Final = 2**63 - 1
 _LONGEST_JSON: Final = 65_536
 
@@ -66,10 +66,8 @@ def time_ns(value: Any) -> int:  # noqa: ANN401
     1000000000
     """
     try:
-        time = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
-        moment = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-        nanoseconds = (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    except (ValueError, OverflowError):
+        nanoseconds = epoch_ns(value if isinstance(value, datetime) else str(value))
+    except ValueError:
         nanoseconds = -1
     if not 0 <= nanoseconds <= _MOST_INT:
         raise ValueError(f"expected a time such as 2026-12-31T12:00:00Z, got {value!r}")

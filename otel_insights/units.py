@@ -1,8 +1,9 @@
-"""Settings with a unit: durations as Go writes them, and sizes in bytes."""
+"""What people write with a unit or a zone: durations as Go writes them, sizes in bytes, times of ISO 8601."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -31,6 +32,22 @@ def seconds(value: Any) -> float:  # noqa: ANN401 - whatever a configuration hol
     if isinstance(value, float):
         return value
     raise ValueError(f"expected a duration with its unit, such as 10s, 200ms or 1m30s, got {value!r}")
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def epoch_ns(time: str | datetime) -> int:
+    """Give a time, or its text in ISO 8601, in nanoseconds since the epoch; it is UTC where it names no zone.
+
+    Raises ValueError for another text.
+
+    >>> epoch_ns("1970-01-01T01:00:01+01:00"), epoch_ns("1970-01-01T00:00:00.000005Z")
+    (1000000000, 5000)
+    """
+    known = datetime.fromisoformat(time.strip().replace("Z", "+00:00")) if isinstance(time, str) else time
+    return ((known if known.tzinfo else known.replace(tzinfo=timezone.utc)) - _EPOCH) // _MICROSECOND * 1000
 
 
 def size(value: Any) -> int:  # noqa: ANN401 - likewise

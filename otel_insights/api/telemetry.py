@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -15,10 +15,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_insights import semconv
 from otel_insights.payload import Payload
+from otel_insights.units import epoch_ns
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _LAST = datetime(2262, 1, 1, tzinfo=timezone.utc)
-_MICROSECOND = timedelta(microseconds=1)
 _SEVERITIES = {
     "TRACE": logs_pb2.SEVERITY_NUMBER_TRACE,
     "DEBUG": logs_pb2.SEVERITY_NUMBER_DEBUG,
@@ -41,7 +41,7 @@ def nanoseconds(time: datetime) -> int:
     known = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
     if not _EPOCH < known < _LAST:
         raise ValueError(f"expected a time after 1970 and before 2262, got {time.isoformat()}")
-    return (known - _EPOCH) // _MICROSECOND * 1000
+    return epoch_ns(known)
 
 
 def severity(level: str) -> int:
