@@ -114,7 +114,10 @@ class Store:
         The way to the other thread and back costs more than such work does. Whatever may take long is the other
         thread's all the same: waiting for who is writing, here or in another process, and for the disk.
         """
-        if self._log_begins_anew or not self._work.empty() or not self._writing.acquire(blocking=False):
+        if not self._work.empty() or not self._writing.acquire(blocking=False):
+            return await self.write(work, *args, **kwargs)
+        if self._log_begins_anew:  # asked under the lock: a checkpoint may have ended a moment ago
+            self._writing.release()
             return await self.write(work, *args, **kwargs)
         try:
             self._db.conn.execute("BEGIN IMMEDIATE")
