@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlite_utils import Database
@@ -87,13 +89,18 @@ def apply(db: Database, namespace: str) -> None:
     rules = in_force(db, namespace)
     if not rules:
         return
-    rows = db.execute(
-        "SELECT id, exception_type, message, stacktrace FROM fingerprint JOIN example"
-        " ON example.namespace = fingerprint.namespace AND example.fingerprint = fingerprint.id"
-        " WHERE fingerprint.namespace = ? AND cluster_id IS NULL",
-        [namespace],
-    ).fetchall()
-    for id_, *exception in rows:
+    _heed(db, rules, db.execute(f"{_EXCEPTIONS} WHERE fingerprint.namespace = ? AND cluster_id IS NULL", [namespace]))
+
+
+_EXCEPTIONS = (
+    "SELECT id, exception_type, message, stacktrace FROM fingerprint JOIN example"
+    " ON example.namespace = fingerprint.namespace AND example.fingerprint = fingerprint.id"
+)
+
+
+def _heed(db: Database, rules: list[StoredRule], rows: Iterable[Sequence[str]]) -> None:
+    """Pin exceptions, rows of `_EXCEPTIONS`, where the first rule that matches wants them."""
+    for id_, *exception in list(rows):
         if one := first_match(rules, *exception):
             _pin(db, one, id_)
 
@@ -104,15 +111,25 @@ def first_match(rules: list[StoredRule], exception_type: str, message: str, stac
 
 
 def remove(db: Database, number: int) -> None:
-    """Take a rule back; what it had placed is clustered again like everything else."""
-    if not db.execute("DELETE FROM rule WHERE id = ?", [number]).rowcount:
+    """Take a rule back; what it had placed is clustered again like everything else.
+
+    A cluster in which there is nothing else keeps it until then: the clustering tells who goes on for the old id.
+    """
+    row = db.execute("SELECT namespace FROM rule WHERE id = ?", [number]).fetchone()
+    if row is None:
         raise WrongCorrection(f"there is no rule {number}")
+    db.execute("DELETE FROM rule WHERE id = ?", [number])
     db.execute(
-        "UPDATE fingerprint SET cluster_id = NULL WHERE EXISTS (SELECT 1 FROM pin WHERE rule_id = ?"
-        " AND pin.namespace = fingerprint.namespace AND pin.fingerprint = fingerprint.id)",
+        "WITH placed AS (SELECT namespace, fingerprint FROM pin WHERE rule_id = ?)"
+        " UPDATE fingerprint SET cluster_id = NULL WHERE (namespace, id) IN placed"
+        " AND EXISTS (SELECT 1 FROM fingerprint AS other WHERE other.cluster_id = fingerprint.cluster_id"
+        " AND other.occurrences > 0 AND (other.namespace, other.id) NOT IN placed)",
         [number],
     )
+    placed = [one[0] for one in db.execute("SELECT fingerprint FROM pin WHERE rule_id = ?", [number])]
     db.execute("DELETE FROM pin WHERE rule_id = ?", [number])
+    these = " WHERE fingerprint.namespace = ? AND id IN (SELECT value FROM json_each(?))"
+    _heed(db, in_force(db, row[0]), db.execute(_EXCEPTIONS + these, [row[0], json.dumps(placed)]))
     corrections.revise(db)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from otel_insights import curation, lives
@@ -122,7 +122,18 @@ def live(db, operations) -> None:
     world.check()
 
 
+RULES_THAT_EMPTY = [
+    ("fail", 9), ("analyse",), ("rule", 0, WORDS[0]), ("rule", 5, WORDS[3]), ("analyse",), ("unrule", 2),
+    ("rule", 0, WORDS[3]),
+]  # fmt: skip
+"""A cluster in which a rule has placed everything there is, and then the rule goes."""
+NOT_COUNTED_YET = [("fail", 10), ("rule", 0, WORDS[3]), ("split", 0, 0)]
+"""What no analysis has counted, placed by a rule and taken out again."""
+
+
 @settings(max_examples=60, deadline=None)
+@example(RULES_THAT_EMPTY)
+@example(NOT_COUNTED_YET)
 @given(OPERATIONS)
 def test_no_order_of_corrections_and_clusterings_loses_anything(operations):
     async def run() -> None:
