@@ -43,7 +43,7 @@ class Desk:
     async def create(self, bodies: Sequence[RunToCreate]) -> RunsCreated:
         """Let the runs that are not known in, as telemetry. Raises Problem."""
         named = {body.event_id or body.run_id or str(uuid.uuid4()): _checked(body) for body in bodies}
-        known = {id_ for id_ in named if await self.service.store.read(runs.get, id_) is not None}
+        known = await self.service.store.read(runs.known, named)
         if new := [(id_, body) for id_, body in named.items() if id_ not in known]:
             await Entrance(self.service).take(payload_of(new, self.service.now_ns()))
             await self.get(new[0][0])  # it is there, or there is no processor that keeps runs
