@@ -1,4 +1,4 @@
-"""runs: keeps what applications tell of their runs (`track_run`), and cancels those of which nothing more is heard."""
+"""runs: keeps what is told of runs of jobs and agents, and cancels those of which nothing more is heard."""
 
 from __future__ import annotations
 

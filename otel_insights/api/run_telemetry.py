@@ -1,4 +1,4 @@
-"""A run that comes by JSON -> the log events that `track_run` would have sent."""
+"""A run that comes by JSON -> the log events `run.start`, `run.end` and `run.commit`."""
 
 from __future__ import annotations
 

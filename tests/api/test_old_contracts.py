@@ -4,7 +4,6 @@ from typing import ClassVar
 
 import httpx
 import pytest
-from api.serving import client_of, running
 
 from otel_insights.errors import Refused
 from otel_insights.payload import Signal
@@ -39,18 +38,6 @@ def beacon(hash_: str, ts: str = TS, **more) -> dict:
         "kind": "error", "env_hash": hash_, "script_id": "train.py", "error_sig": SIGNATURE, "trace": TRACE, "ts": ts,
         **more,
     }  # fmt: skip
-
-
-@pytest.fixture
-async def service():
-    async with running("{requests_per_second: 0}") as made:
-        yield made
-
-
-@pytest.fixture
-async def client(service):
-    async with client_of(service) as made:
-        yield made
 
 
 async def known_environments(service) -> dict[str, dict]:

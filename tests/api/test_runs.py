@@ -3,19 +3,6 @@
 import json
 
 import pytest
-from api.serving import client_of, running
-
-
-@pytest.fixture
-async def service():
-    async with running("{requests_per_second: 0}") as made:
-        yield made
-
-
-@pytest.fixture
-async def client(service):
-    async with client_of(service) as made:
-        yield made
 
 
 def run(number: int = 1, **more) -> dict:
