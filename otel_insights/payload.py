@@ -4,7 +4,6 @@ import enum
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -174,34 +173,29 @@ class Payload:
         return (self._item(place) for place in wire.places(self._data))
 
     def replace(self, edits: Mapping[Item, bytes] | Iterable[tuple[Item, bytes]]) -> None:
-        """Put new serialised items in place of old ones; all else stays as it is, byte for byte.
+        """Put new serialised items in place of old ones; all else stays, byte for byte. Raises as `amend` does."""
+        pairs = edits.items() if isinstance(edits, Mapping) else edits
+        self.amend([(item, ((0, len(item.data), new),)) for item, new in pairs])
+
+    def extend(self, additions: Iterable[tuple[Item, bytes]]) -> None:
+        """Add serialised fields at the end of items. Raises as `amend` does."""
+        self.amend([(item, ((len(item.data), len(item.data), added),)) for item, added in additions])
+
+    def amend(self, amendments: Sequence[tuple[Item, Iterable[wire.Patch]]]) -> None:
+        """Change bytes within serialised items: each patch tells from which offset to which, and what comes there.
 
         Items found before are void afterwards. Raises ValueError, and changes nothing, for an item that is void, that
-        belongs to another payload, or that is given twice.
+        belongs to another payload, or that is given twice. Patches that overlap, or spoil the item, are a bug.
         """
-        pairs = list(edits.items() if isinstance(edits, Mapping) else edits)
-        if any(item._edition is not self._edition for item, _ in pairs):  # noqa: SLF001
+        if any(item._edition is not self._edition for item, _ in amendments):  # noqa: SLF001
             raise ValueError("an item from before an edit, or of another payload: search this one again")
-        places = [(item._place, new) for item, new in pairs]  # noqa: SLF001
-        if len({place.item for place, _ in places}) != len(places):
+        places = [(item._place, patches) for item, patches in amendments]  # noqa: SLF001
+        if len({place.item[0] for place, _ in places}) != len(places):
             raise ValueError("an item is replaced twice in one edit")
         if places:
             resources = self._resources if self.signal is not Signal.METRICS else None
-            self._change(wire.splice(self._data, places))
+            self._change(wire.amend(self._data, places))
             self._resources = resources  # a span or log record is one, whatever is in it; a metric holds points
-
-    def extend(self, additions: Sequence[tuple[Item, bytes]]) -> None:
-        """Add serialised fields at the end of items, in the order of the payload; else as `replace`, and quicker."""
-        if any(item._edition is not self._edition for item, _ in additions):  # noqa: SLF001
-            raise ValueError("an item from before an edit, or of another payload: search this one again")
-        places = [(item._place, added) for item, added in additions]  # noqa: SLF001
-        starts = [place.item[0] for place, _ in places]
-        if any(one >= other for one, other in pairwise(starts)):
-            raise ValueError("items are to be extended in their order, each once")
-        if places:
-            resources = self._resources if self.signal is not Signal.METRICS else None
-            self._change(wire.extend(self._data, places))
-            self._resources = resources
 
     def message(self) -> ExportRequest:
         """Parse the request: the same object until the payload changes. Raises BadData where it does not parse.

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import stringzilla
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -19,6 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from otel_insights import environment, semconv
 from otel_insights.environment import Sender
 from otel_insights.errors import BadData
+from otel_insights.exception_events import locate, longer_event
 from otel_insights.payload import (
     EVENT_ATTRIBUTES,
     EVENT_NAMED_EXCEPTION,
@@ -29,9 +31,11 @@ from otel_insights.payload import (
     Item,
     Payload,
     Scalar,
+    attribute,
     attribute_bytes,
 )
-from otel_insights.store.occurrences import key_of
+from otel_insights.store.occurrences import POSITIVE, key_of
+from otel_insights.wire import Patch
 
 _STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
 _COUNTS = range(1, 10**9)
@@ -44,9 +48,10 @@ class Found(NamedTuple):
     """An exception in a payload."""
 
     item: Item
-    carrier: Span | LogRecord
-    event: Span.Event | None
-    """The span's event; None for a log record."""
+    position: int | None
+    """Of the event among the span's; None for a log record."""
+    event_at: tuple[int, int] | None
+    """Where the event's content lies in the span's bytes, if that was found without parsing the span."""
     sender: Sender
     key: int
     """The record's identity: the same record sent again has the same."""
@@ -66,41 +71,76 @@ def find_in_spans(payload: Payload, our_instance: str) -> tuple[list[Found], int
     unread = 0
     for item in payload.search(EVENT_NAMED_EXCEPTION):
         sender = environment.read(item.resource)
-        try:
-            span = Span.FromString(item.data)
-        except DecodeError:
-            unread += 1
-            continue
         if sender is None:
             unread += 1
         elif sender.key.instance != our_instance:
-            found += _in_span(item, span, sender)
+            if one := _located(item, sender):
+                found.append(one)
+                continue
+            try:
+                found += _in_span(item, Span.FromString(item.data), sender)
+            except DecodeError:
+                unread += 1
     return found, unread
+
+
+def _located(item: Item, sender: Sender) -> Found | None:
+    """Find a span's one exception without parsing what was seen before; None where that is not so simple."""
+    at = locate(item.data)
+    if at is None or (read := _read_event(at.fields)) is None:
+        return None
+    return Found(
+        item,
+        at.position,
+        (at.start, at.end),
+        sender,
+        _key(item, at.trace_id, at.span_id, at.position),
+        *read,
+        _id(at.trace_id),
+        _id(at.span_id),
+        _time(at.time_unix_nano, at.end_time_unix_nano),
+        1.0,
+    )
+
+
+@lru_cache(maxsize=8192)
+def _read_event(fields: bytes) -> tuple[str, str, str] | None:
+    """Read what follows the name of an exception event; None if it makes it another event, or does not parse."""
+    try:
+        event = Span.Event.FromString(EVENT_NAMED_EXCEPTION + fields)
+    except DecodeError:
+        return None
+    if event.name != semconv.EXCEPTION_EVENT or event.time_unix_nano:
+        return None
+    return _read(event.attributes)[:3]
 
 
 def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
     for position, event in enumerate(span.events):
-        if event.name != semconv.EXCEPTION_EVENT:
-            continue
-        type_, message, stacktrace, _ = _read(event.attributes)
-        if any(span.trace_id):
-            key = key_of(sender.key.namespace.encode(), span.trace_id, span.span_id, position.to_bytes(4, "little"))
-        else:
-            key = key_of(item.resource, item.data, position.to_bytes(4, "little"))
-        yield Found(
-            item=item,
-            carrier=span,
-            event=event,
-            sender=sender,
-            key=key,
-            type=type_,
-            message=message,
-            stacktrace=stacktrace,
-            trace_id=_id(span.trace_id),
-            span_id=_id(span.span_id),
-            time_ns=_time(event.time_unix_nano, span.end_time_unix_nano),
-            weight=1.0,
-        )
+        if event.name == semconv.EXCEPTION_EVENT:
+            yield Found(
+                item,
+                position,
+                None,
+                sender,
+                _key(item, span.trace_id, span.span_id, position),
+                *_read(event.attributes)[:3],
+                _id(span.trace_id),
+                _id(span.span_id),
+                _time(event.time_unix_nano, span.end_time_unix_nano),
+                1.0,
+            )
+
+
+def _key(item: Item, trace_id: bytes, span_id: bytes, position: int) -> int:
+    """Identify an event: among those of its trace; without a trace by all that there is."""
+    if any(trace_id):
+        return (int.from_bytes(span_id, "big") + position * _APART) & POSITIVE
+    return key_of(item.resource, item.data, position.to_bytes(4, "little"))
+
+
+_APART = 0x9E3779B97F4A7C15
+"""2^64 divided by the golden ratio: multiples of it lie far from each other (Knuth, TAOCP 3, 6.4)."""
 
 
 def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
@@ -122,18 +162,18 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
         elif sender.key.instance != our_instance:
             found.append(
                 Found(
-                    item=item,
-                    carrier=record,
-                    event=None,
-                    sender=sender,
-                    key=key_of(item.resource, item.data),
-                    type=type_,
-                    message=message,
-                    stacktrace=stacktrace,
-                    trace_id=_id(record.trace_id),
-                    span_id=_id(record.span_id),
-                    time_ns=_time(record.time_unix_nano, record.observed_time_unix_nano),
-                    weight=weight,
+                    item,
+                    None,
+                    None,
+                    sender,
+                    key_of(item.resource, item.data),
+                    type_,
+                    message,
+                    stacktrace,
+                    _id(record.trace_id),
+                    _id(record.span_id),
+                    _time(record.time_unix_nano, record.observed_time_unix_nano),
+                    weight,
                 )
             )
     return found, unread
@@ -155,9 +195,9 @@ def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
     return type_, message, stacktrace, float(weight if weight in _COUNTS else 1)
 
 
-def _time(*candidates: int) -> int:
+def _time(first: int, second: int) -> int:
     """Take the first that can be a time; 0 if none can. OTLP has 64 bits for it, of which the store keeps 63."""
-    return next((one for one in candidates if 0 < one < 2**63), 0)
+    return first if 0 < first <= POSITIVE else second if 0 < second <= POSITIVE else 0
 
 
 def _id(id_: bytes) -> bytes:
@@ -170,19 +210,35 @@ def stamp(payload: Payload, stamps: Sequence[tuple[Found, Mapping[str, Scalar]]]
 
     Of several exceptions in one span, the last one's attributes are the span's.
     """
-    edited: dict[Item, tuple[Span | LogRecord, bytes]] = {}
+    amended: list[tuple[Item, tuple[Patch, ...]]] = []
+    parsed: dict[Item, Span | LogRecord] = {}
     for found, attributes in stamps:
-        carrier, again = found.carrier, _STAMPED in found.item.data
-        if found.event is not None:
-            if again:
-                _drop(found.event.attributes, attributes)
-            # parsing into a message adds to what is repeated in it
-            found.event.MergeFromString(_serialised(EVENT_ATTRIBUTES, tuple(attributes.items())))
-        if again:
-            _drop(carrier.attributes, attributes)
-        number = SPAN_ATTRIBUTES if isinstance(carrier, Span) else LOG_RECORD_ATTRIBUTES
-        edited[found.item] = carrier, _serialised(number, tuple(attributes.items()))
-    payload.replace((item, carrier.SerializeToString() + added) for item, (carrier, added) in edited.items())
+        item = found.item
+        end = len(item.data)
+        added = tuple(attributes.items())
+        if (found.position is not None and found.event_at is None) or stringzilla.find(item.data, _STAMPED) >= 0:
+            parsed[item] = _stamped(parsed.get(item) or _parse(found), found.position, attributes)
+        elif found.event_at is None:
+            amended.append((item, ((end, end, _serialised(LOG_RECORD_ATTRIBUTES, added)),)))
+        else:
+            event = longer_event(found.event_at, _serialised(EVENT_ATTRIBUTES, added))
+            amended.append((item, (*event, (end, end, _serialised(SPAN_ATTRIBUTES, added)))))
+    for item, carrier in parsed.items():
+        amended.append((item, ((0, len(item.data), carrier.SerializeToString()),)))
+    payload.amend(amended)
+
+
+def _parse(found: Found) -> Span | LogRecord:
+    return (LogRecord if found.position is None else Span).FromString(found.item.data)
+
+
+def _stamped(carrier: Span | LogRecord, position: int | None, attributes: Mapping[str, Scalar]) -> Span | LogRecord:
+    """Put attributes on a carrier and its event, in place of those of an earlier pass."""
+    event = [carrier.events[position]] if isinstance(carrier, Span) and position is not None else []
+    for holder in (*event, carrier):
+        _drop(holder.attributes, attributes)
+        holder.attributes.extend(attribute(key, value) for key, value in attributes.items())
+    return carrier
 
 
 @lru_cache(maxsize=8192)

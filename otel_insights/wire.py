@@ -9,6 +9,7 @@ Reference: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Final, NamedTuple, TypeAlias
 
 import stringzilla
@@ -55,12 +56,23 @@ def varint(value: int) -> bytes:
     >>> varint(300)
     b'\xac\x02'
     """
+    if value < _MOST_READY:
+        return _VARINTS[value]
+    return _varint(value)
+
+
+def _varint(value: int) -> bytes:
     out = bytearray()
     while value >= _MORE:
         out.append(value & 0x7F | _MORE)
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+_MOST_READY: Final = 16_384
+_VARINTS: Final = [_varint(value) for value in range(_MOST_READY)]
+"""All that take one or two bytes."""
 
 
 def delimited(number: int, content: bytes) -> bytes:
@@ -175,66 +187,55 @@ def _find(data: bytes, needle: bytes, at: int) -> int:
     return hit if hit >= 0 else len(data) + 1
 
 
-def splice(data: bytes, edits: Iterable[tuple[Place, bytes]]) -> bytes:
-    """Put new bytes in place of items and patch the lengths of what holds them.
+Patch: TypeAlias = tuple[int, int, bytes]
+"""New content for what lies from one offset to another."""
 
-    The places are those of `data` itself, each at most once; anything else is the caller's bug and corrupts.
+
+def amend(data: bytes, amendments: Iterable[tuple[Place, Iterable[Patch]]]) -> bytes:
+    """Change bytes within items and patch the lengths of what holds them.
+
+    The places are those of `data` itself, each at most once; offsets count from the start of the item's content. The
+    patches of an item are in order and do not overlap. Anything else is the caller's bug and corrupts.
     """
-    patches: list[tuple[int, int, bytes]] = []
-    growth: dict[Extent, int] = {}
-    holder: dict[Extent, Extent] = {}
-    for place, content in edits:
-        start, _, end = place.item
-        field = delimited(2, content)
-        patches.append((start, end, field))
-        holder[place.scope_extent] = place.resource_extent
-        growth[place.scope_extent] = growth.get(place.scope_extent, 0) + len(field) - (end - start)
-    return _with_headers(data, patches, growth, holder)
-
-
-def extend(data: bytes, additions: Iterable[tuple[Place, bytes]]) -> bytes:
-    """Add bytes at the end of items, as `splice` with the longer items would, in a fraction of its time.
-
-    The places are those of `data` itself, in its order, each at most once.
-    """
-    patches: list[tuple[int, int, bytes]] = []
+    patches: list[Patch] = []
     growth: dict[Extent, int] = {}
     holder: dict[Extent, Extent] = {}
     last: Extent | None = None
     grown = 0
-    for place, added in additions:
+    for place, changes in sorted(amendments, key=_start_of_item):
         _, scope, (start, body, end), _, _ = place
-        size = end - body + len(added)
-        header = _ITEM_HEADERS[size] if size < _MOST_HEADERS else b"\x12" + varint(size)
+        size = end - body
+        for first, after, content in changes:
+            patches.append((body + first, body + after, content))
+            size += len(content) - (after - first)
+        header = b"\x12" + varint(size)
         patches.append((start, body, header))
-        patches.append((end, end, added))
         if scope is not last:
             if last is not None:
                 growth[last] = growth.get(last, 0) + grown
             last, grown = scope, 0
             holder[scope] = place.resource_extent
-        grown += len(added) + len(header) - (body - start)
+        grown += size + len(header) - (end - start)
     if last is None:
         return data
     growth[last] = growth.get(last, 0) + grown
     return _with_headers(data, patches, growth, holder)
 
 
-def _with_headers(
-    data: bytes, patches: list[tuple[int, int, bytes]], growth: dict[Extent, int], holder: dict[Extent, Extent]
-) -> bytes:
+def _start_of_item(amendment: tuple[Place, Iterable[Patch]]) -> int:
+    return amendment[0].item[0]
+
+
+def _with_headers(data: bytes, patches: list[Patch], growth: dict[Extent, int], holder: dict[Extent, Extent]) -> bytes:
     for scope, resource in holder.items():
         growth[resource] = growth.get(resource, 0) + growth[scope] + _resize(patches, b"\x12", scope, growth[scope])
     for resource in set(holder.values()):
         _resize(patches, b"\x0a", resource, growth[resource])
-    return _patched(data, sorted(patches))
+    patches.sort(key=itemgetter(0))  # what is put in at one place stays in its order
+    return _patched(data, patches)
 
 
-_MOST_HEADERS: Final = 4096
-_ITEM_HEADERS: Final = [b"\x12" + varint(size) for size in range(_MOST_HEADERS)]
-
-
-def _resize(patches: list[tuple[int, int, bytes]], tag: bytes, extent: Extent, growth: int) -> int:
+def _resize(patches: list[Patch], tag: bytes, extent: Extent, growth: int) -> int:
     """Write the header of a message that grows; returns by how much the header itself grows."""
     start, body, end = extent
     header = tag + varint(end - body + growth)
@@ -242,7 +243,7 @@ def _resize(patches: list[tuple[int, int, bytes]], tag: bytes, extent: Extent, g
     return len(header) - (body - start)
 
 
-def _patched(data: bytes, patches: Iterable[tuple[int, int, bytes]]) -> bytes:
+def _patched(data: bytes, patches: Iterable[Patch]) -> bytes:
     view = memoryview(data)
     chunks: list[bytes | memoryview] = []
     at = 0

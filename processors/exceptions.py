@@ -21,6 +21,7 @@ from otel_insights.store import clusters as memory
 from otel_insights.store import corrections, folding, hours, newcomers, occurrences, rules, sightings
 from otel_insights.store.clusters import Membership
 from otel_insights.store.occurrences import Observation
+from otel_insights.store.recent import Recent
 from otel_insights.store.sightings import News, Sighting
 from otel_insights.units import Duration
 
@@ -60,6 +61,7 @@ class Exceptions(Processor):
     """Namespaces with fingerprints that no clustering has seen."""
     _newcomers: dict[tuple[str, str], Membership | None] = field(default_factory=dict, init=False)
     """Where the next clustering will probably put what none has seen."""
+    _recent: Recent = field(default_factory=Recent, init=False)
     _news: News = field(default_factory=News, init=False)
     _revision: int = field(default=0, init=False)
     """Of the corrections that are heeded."""
@@ -121,9 +123,9 @@ class Exceptions(Processor):
             for one in found
         ]
         store, now = self.host.store, self.host.now_ns()
-        if len(observed) <= _LITTLE:
-            return await store.write_little(occurrences.record, observed, now)
-        return await store.write(occurrences.record, observed, now)
+        if len(observed) <= _LITTLE and not self._recent.is_full:
+            return await store.write_little(occurrences.record, observed, now, self._recent, self._members)
+        return await store.write(occurrences.record, observed, now, self._recent, self._members)
 
     def _stamps(self, found: Found, id_: str) -> Mapping[str, Scalar]:
         namespace = found.sender.key.namespace

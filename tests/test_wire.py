@@ -9,7 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_insights import outline, wire
 from otel_insights.errors import BadData
-from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited, extend, fields, places, places_holding, splice, varint
+from otel_insights.wire import EVENT_NAMED_EXCEPTION, amend, delimited, fields, places, places_holding, varint
 
 # --- requests as other encoders may write them: unknown fields, groups, long varints, any order, repetitions
 
@@ -156,6 +156,10 @@ def skeleton(data):
     return kept
 
 
+def splice(data, edits):
+    return amend(data, [(place, ((0, place.item[2] - place.item[1], content),)) for place, content in edits])
+
+
 @given(framed, st.data())
 def test_a_splice_changes_the_edited_items_and_nothing_else(data, draw):
     found = list(places(data))
@@ -185,12 +189,18 @@ def test_a_splice_equals_the_same_edit_by_protobuf(data, extra):
 
 
 @given(framed, st.data())
-def test_extending_items_equals_a_splice_of_the_longer_ones(data, draw):
+def test_patches_within_items_equal_a_splice_of_the_patched_ones(data, draw):
     found = list(places(data))
     chosen = draw.draw(st.lists(st.sampled_from(range(len(found))), unique=True)) if found else []
-    added = {at: draw.draw(st.one_of(blob, st.just(b"z" * 200), st.just(b"z" * 5000))) for at in sorted(chosen)}
-    longer = [(found[at], data[found[at].item[1] : found[at].item[2]] + more) for at, more in added.items()]
-    assert extend(data, [(found[at], more) for at, more in added.items()]) == splice(data, longer)
+    amendments, patched = [], []
+    for place in (found[at] for at in chosen):
+        content = data[place.item[1] : place.item[2]]
+        at = st.integers(0, len(content))
+        first, after = sorted((draw.draw(at), draw.draw(at)))
+        new, more = draw.draw(blob), draw.draw(st.one_of(blob, st.just(b"z" * 200), st.just(b"z" * 5000)))
+        amendments.append((place, ((first, after, new), (len(content), len(content), more))))
+        patched.append((place, content[:first] + new + content[after:] + more))
+    assert amend(data, amendments) == splice(data, patched)
 
 
 def test_a_splice_without_edits_is_the_same_bytes():

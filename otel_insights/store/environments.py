@@ -43,15 +43,7 @@ class KnownEnvironment:
 
 def identify(db: Database, keys: Iterable[EnvironmentKey], time_ns: int) -> dict[EnvironmentKey, int]:
     """Tell the number of each environment, and give one to those that have none yet."""
-    asked = list(dict.fromkeys(keys))
-    rows = db.conn.execute(
-        "SELECT namespace, service, instance, id FROM environment WHERE (namespace, service, instance) IN (SELECT"
-        " json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?))",
-        [json.dumps(asked)],
-    )
-    known = {EnvironmentKey(*row[:3]): int(row[3]) for row in rows}
-    # one by one what was not found: SQLite's JSON ends a text at a NUL
-    return {key: known.get(key) or number_of(db, key) or _new(db, key, time_ns) for key in asked}
+    return {key: number_of(db, key) or _new(db, key, time_ns) for key in dict.fromkeys(keys)}
 
 
 def number_of(db: Database, key: EnvironmentKey) -> int | None:

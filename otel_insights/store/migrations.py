@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
+from otel_insights.store.schema_keys import KEYS
 from otel_insights.store.schema_lives import LIVES
 from otel_insights.store.schema_log_patterns import LOG_PATTERNS
 from otel_insights.store.schema_log_tally import LOG_TALLY
@@ -109,6 +110,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     LOG_WINDOW,
     COUNTS,
     LOG_TALLY,
+    KEYS,
 )
 
 

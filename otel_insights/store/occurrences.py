@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,8 +18,11 @@ from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_over
 from otel_insights.store import counts
 from otel_insights.store.environments import EnvironmentKey, identify
+from otel_insights.store.recent import Recent, index, indexed, mark_indexed
 
 _LONGEST_EXAMPLE = 16 * 1024
+POSITIVE = 2**63 - 1
+"""What of a 64-bit number SQLite keeps as a row's own."""
 
 
 def key_of(*parts: bytes) -> int:
@@ -28,7 +31,7 @@ def key_of(*parts: bytes) -> int:
     Among 10 million keys the chance of any two colliding is 5 in a million; a collision hides one occurrence.
     """
     framed = b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "little"), part)])
-    return int.from_bytes(hashlib.blake2b(framed, digest_size=8).digest(), "big") >> 1
+    return int.from_bytes(hashlib.blake2b(framed, digest_size=8).digest(), "big") & POSITIVE
 
 
 class Observation(NamedTuple):
@@ -51,11 +54,10 @@ class Observation(NamedTuple):
 @dataclass(slots=True)
 class _Raise:
     id: int
-    namespace: str
     fingerprint: str
-    environment_id: int
-    weight: float
     complete: int
+    keys: list[int] | None = None
+    """To be written with it; None once it is written."""
 
 
 @dataclass(slots=True)
@@ -64,33 +66,41 @@ class _Batch:
 
     next_id: int
     now_ns: int
+    recent: Recent
     raises: dict[int, _Raise] = field(default_factory=dict)
     known: dict[tuple[int, int], int] = field(default_factory=dict)
     """Place and key -> occurrence."""
-    new: list[tuple[int, int, int]] = field(default_factory=list)
-    """What of that is to be saved."""
-    occurrences: list[tuple[object, ...]] = field(default_factory=list)
+    joined: list[tuple[int, int, int]] = field(default_factory=list)
+    """Place, key and occurrence where the occurrence was written before."""
+    begun: list[tuple[_Raise, Observation, int, int]] = field(default_factory=list)
+    """With the number of the environment, and the place."""
 
 
-def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[str]:
+def record(
+    db: Database,
+    observed: Sequence[Observation],
+    now_ns: int,
+    recent: Recent,
+    seen: Container[tuple[str, str]] = frozenset(),
+) -> list[str]:
     """Remember observations, and tell for each the fingerprint of its raise.
 
     That is the observation's own, unless its stack was cut and another record of the same raise has it whole. Counting
     is idempotent: what was recorded before adds nothing. `now_ns` is the time of arrival, which retention goes by.
+    `recent` is the caller's to keep from one call to the next. `seen` are namespaces with fingerprints that the caller
+    knows to be committed: they are not looked for.
     """
     placed = [_placed(one) for one in observed]
-    new: dict[tuple[str, str], Observation] = {}
-    for one in observed:
-        new.setdefault((one.environment.namespace, one.fingerprint.id), one)
-    next_id, places, unknown = db.conn.execute(
-        _ASKED, [json.dumps(list({where.place for where in placed})), json.dumps(list(new))]
-    ).fetchone()
-    batch = _Batch(next_id, now_ns)
+    if recent.is_full:
+        index(db)
+    asked = json.dumps(list({where.place for where in placed}))
+    last, already, places = db.conn.execute(_ASKED, [asked]).fetchone()
+    recent.follow(db, int(already), last)
+    batch = _Batch(last + 1, now_ns, recent)
+    _recall_recent(db, batch, placed)
     if places:
         _recall(db, batch, observed, placed, {int(place) for place in places.split()})
-    if unknown:
-        keys = list(new)
-        _remember_fingerprints(db, {keys[int(number)]: new[keys[int(number)]] for number in unknown.split()})
+    _remember_fingerprints(db, observed, seen)
     numbers = identify(db, (one.environment for one in observed), now_ns)
     found = [
         _place(db, batch, one, where, numbers[one.environment]) for one, where in zip(observed, placed, strict=True)
@@ -100,12 +110,10 @@ def record(db: Database, observed: Sequence[Observation], now_ns: int) -> list[s
 
 
 _ASKED = """
-    SELECT (SELECT coalesce(max(id), 0) + 1 FROM occurrence),
-        (SELECT group_concat(value, ' ') FROM json_each(?) WHERE EXISTS (SELECT 1 FROM known WHERE place = value)),
-        (SELECT group_concat(key, ' ') FROM json_each(?) WHERE NOT EXISTS (SELECT 1 FROM fingerprint
-            WHERE namespace = json_extract(value, '$[0]') AND id = json_extract(value, '$[1]')))
+    SELECT (SELECT coalesce(max(id), 0) FROM occurrence), (SELECT value FROM setting WHERE name = 'indexed'),
+        (SELECT group_concat(value, ' ') FROM json_each(?) WHERE EXISTS (SELECT 1 FROM known WHERE place = value))
 """
-"""What is to be known before anything is written: the next number, which places are known, which fingerprints new."""
+"""What is to be known before anything is written: the last number, the last in the index, which places are in it."""
 
 
 class _Placed(NamedTuple):
@@ -120,8 +128,14 @@ def _placed(one: Observation) -> _Placed:
     if not one.trace_id:
         return _Placed(one.key, (), ())
     environment, print_ = one.environment, one.fingerprint
-    place = key_of(environment.namespace.encode(), one.trace_id)
+    # a trace's last eight bytes are random (W3C Trace Context, random trace id); where they are not, keys tell apart
+    place = (int.from_bytes(one.trace_id[-8:], "big") ^ _mask(environment.namespace)) & POSITIVE
     return _Placed(place, *_raise_keys(environment.service, print_.raise_keys, complete=print_.complete))
+
+
+@lru_cache(maxsize=1024)
+def _mask(namespace: str) -> int:
+    return key_of(namespace.encode())
 
 
 @lru_cache(maxsize=16_384)
@@ -149,12 +163,26 @@ def _recall(
         )
         batch.known.update({(place, key): number for key, number in rows})
     if batch.known:
+        asked_for = json.dumps([number for number in set(batch.known.values()) if number not in batch.raises])
         rows = db.conn.execute(
-            "SELECT id, namespace, fingerprint, environment_id, weight, complete FROM occurrence"
-            " WHERE id IN (SELECT value FROM json_each(?))",
-            [json.dumps(list(set(batch.known.values())))],
+            "SELECT id, fingerprint, complete FROM occurrence WHERE id IN (SELECT value FROM json_each(?))", [asked_for]
         )
-        batch.raises = {row[0]: _Raise(*row) for row in rows}
+        batch.raises.update({row[0]: _Raise(*row) for row in rows})
+
+
+def _recall_recent(db: Database, batch: _Batch, placed: Sequence[_Placed]) -> None:
+    """Read, of the occurrences that are not in the index, those in these places, with all their keys."""
+    held = {number: where.place for where in placed for number in batch.recent.at(where.place)}
+    if not held:
+        return
+    rows = db.conn.execute(
+        "SELECT id, fingerprint, complete, place, keys FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
+        [json.dumps(list(held))],
+    )
+    for number, print_, complete, place, keys in rows:
+        if held[number] == place:
+            batch.raises[number] = _Raise(number, print_, complete)
+            batch.known.update({(place, int(key)): number for key in keys.split(",")})
 
 
 def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, environment_id: int) -> _Raise:
@@ -166,7 +194,10 @@ def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, enviro
     of_trace = next((batch.known[place, key] for key in sought if (place, key) in batch.known), None)
     raised = batch.raises.get(of_trace) if of_trace is not None else None
     if raised is None:
-        raised = _begin(batch, one, place, environment_id)
+        raised = _Raise(batch.next_id, one.fingerprint.id, one.fingerprint.complete, [])
+        batch.next_id += 1
+        batch.raises[raised.id] = raised
+        batch.begun.append((raised, one, environment_id, place))
     elif takes_over(
         one.fingerprint.id,
         complete=one.fingerprint.complete,
@@ -174,41 +205,13 @@ def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, enviro
         from_complete=bool(raised.complete),
     ):
         _take_over(db, batch, raised, one.fingerprint)
-    batch.known[place, one.key] = raised.id
-    batch.new.append((place, one.key, raised.id))
-    for key in kept:
-        if (place, key) not in batch.known:
-            batch.known[place, key] = raised.id
-            batch.new.append((place, key, raised.id))
-    return raised
-
-
-def _begin(batch: _Batch, one: Observation, place: int, environment_id: int) -> _Raise:
-    raised = _Raise(
-        batch.next_id,
-        one.environment.namespace,
-        one.fingerprint.id,
-        environment_id,
-        one.weight,
-        one.fingerprint.complete,
-    )
-    batch.next_id += 1
-    batch.raises[raised.id] = raised
-    batch.occurrences.append(
-        (
-            raised.id,
-            raised.namespace,
-            raised.fingerprint,
-            environment_id,
-            one.weight,
-            one.time_ns,
-            raised.complete,
-            one.trace_id,
-            one.span_id,
-            batch.now_ns,
-            place,
-        )
-    )
+    new = [one.key, *(key for key in kept if (place, key) not in batch.known)]
+    for key in new:
+        batch.known[place, key] = raised.id
+    if raised.keys is not None:
+        raised.keys += new
+    else:
+        batch.joined += [(place, key, raised.id) for key in new]
     return raised
 
 
@@ -222,13 +225,17 @@ def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) 
     )
 
 
-def _remember_fingerprints(db: Database, new: Mapping[tuple[str, str], Observation]) -> None:
-    """Put fingerprints in place, each with the observation that came first for an example.
-
-    One is there already if there is a NUL in its namespace, where SQLite's JSON ends a text.
-    """
+def _remember_fingerprints(db: Database, observed: Sequence[Observation], seen: Container[tuple[str, str]]) -> None:
+    """Put new fingerprints in place, each with the observation that came first for an example."""
+    new: dict[tuple[str, str], Observation] = {}
+    for one in observed:
+        key = (one.environment.namespace, one.fingerprint.id)
+        if key not in seen and key not in new and not _is_remembered(db, key):
+            new[key] = one
+    if not new:
+        return
     db.conn.executemany(
-        "INSERT OR IGNORE INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
+        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
         " complete, packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
@@ -249,15 +256,44 @@ def _remember_fingerprints(db: Database, new: Mapping[tuple[str, str], Observati
         ],
     )
     db.conn.executemany(
-        "INSERT OR IGNORE INTO example VALUES (?, ?, ?, ?)",
+        "INSERT INTO example VALUES (?, ?, ?, ?)",
         [(*key, one.message[:_LONGEST_EXAMPLE], one.stacktrace[-_LONGEST_EXAMPLE:]) for key, one in new.items()],
     )
 
 
+def _is_remembered(db: Database, key: tuple[str, str]) -> bool:
+    return db.conn.execute("SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?", key).fetchone() is not None
+
+
 def _save(db: Database, batch: _Batch) -> None:
-    db.conn.executemany("INSERT INTO occurrence VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", batch.occurrences)
-    db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.new)
-    batch.occurrences, batch.new = [], []
+    now_ns = batch.now_ns
+    db.conn.executemany(
+        "INSERT INTO occurrence (id, namespace, fingerprint, environment_id, weight, time_ns, complete, trace_id,"
+        " span_id, recorded_ns, place, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                raised.id,
+                one.environment.namespace,
+                raised.fingerprint,
+                environment_id,
+                one.weight,
+                one.time_ns,
+                raised.complete,
+                one.trace_id,
+                one.span_id,
+                now_ns,
+                place,
+                ",".join(map(str, raised.keys or ())),
+            )
+            for raised, one, environment_id, place in batch.begun
+        ],
+    )
+    for raised, _, _, place in batch.begun:
+        batch.recent.add(place, raised.id)
+        raised.keys = None
+    if batch.joined:
+        db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.joined)
+    batch.begun, batch.joined = [], []
 
 
 MOST_FORGOTTEN = 10_000
@@ -273,4 +309,7 @@ def forget_before(db: Database, recorded_ns: int, most: int = MOST_FORGOTTEN) ->
     old = [(place, number) for number, place, arrived in oldest if arrived < recorded_ns]
     db.conn.executemany("DELETE FROM known WHERE place = ? AND occurrence_id = ?", old)
     db.conn.executemany("DELETE FROM occurrence WHERE id = ?", [(number,) for _, number in old])
+    if old:  # numbers are given anew once all are gone
+        last = db.conn.execute("SELECT coalesce(max(id), 0) FROM occurrence").fetchone()[0]
+        mark_indexed(db, min(last, indexed(db)))
     return len(old)

@@ -119,13 +119,22 @@ async def test_own_telemetry_that_comes_back_is_forwarded_and_not_analysed(excep
 
 
 async def test_span_that_protobuf_refuses_passes_through_and_is_counted(exceptions, host):
-    good, bad = span(1, raised(charge, 5)), span(2, raised(charge, 6), name="XXXX")
+    good, bad = span(1, raised(charge, 5)), span(2, raised(charge, "XXXX"))
     broken = spans(good, bad).data.replace(b"XXXX", b"\xff\xfe\xff\xfe")
     sink = Sink()
     await passing([exceptions], Payload(Signal.TRACES, broken), sink)
     assert b"\xff\xfe\xff\xfe" in sink.got[0].data
-    assert semconv.FINGERPRINT.encode() in sink.got[0].data, "the other span is stamped"
+    assert sink.got[0].data.count(semconv.FINGERPRINT.encode()) == 2, "the other span is stamped, and its event"
     assert host.metrics.value("otel_insights_uninspected_items", processor="exceptions") == 1
+
+
+async def test_a_span_with_a_bad_string_beside_its_exception_is_inspected_all_the_same(exceptions, host):
+    broken = spans(span(1, raised(charge, 5), name="XXXX")).data.replace(b"XXXX", b"\xff\xfe\xff\xfe")
+    sink = Sink()
+    await passing([exceptions], Payload(Signal.TRACES, broken), sink)
+    await exceptions.analyse()
+    assert await counted(host) == 1
+    assert sink.got[0].data.count(semconv.FINGERPRINT.encode()) == 2
 
 
 async def test_ids_survive_a_restart_and_new_clusters_are_told_once(host):

@@ -14,6 +14,7 @@ from otel_insights.store import Store, clusters, corrections, hours, occurrences
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.occurrences import Observation
+from otel_insights.store.recent import Recent
 
 T0 = 1_700_000_000_000_000_000
 PLACES = ("pay", "ship", "mail")
@@ -42,6 +43,7 @@ OPERATIONS = st.lists(
 class World:
     def __init__(self, db) -> None:
         self.db, self.failures, self.known, self.now = db, 0, set(), T0
+        self.recent = Recent()
 
     def do(self, what: str, *values) -> None:
         self.now += 1_000
@@ -68,7 +70,7 @@ class World:
             span_id=b"",
             time_ns=self.now,
         )
-        occurrences.record(self.db, [one], self.now)
+        occurrences.record(self.db, [one], self.now, self.recent)
 
     def merge(self, one: int, other: int) -> None:
         curation.merge(self.db, self.pick(one), self.pick(other), self.now)

@@ -11,6 +11,7 @@ from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.hours import tally
 from otel_insights.store.migrations import MIGRATIONS, migrate
 from otel_insights.store.occurrences import Observation, key_of, record
+from otel_insights.store.recent import Recent
 from otel_insights.store.schema_counts import COUNTS
 
 INNER = """Traceback (most recent call last):
@@ -32,6 +33,7 @@ class Observer:
 
     def __init__(self, host: FakeHost) -> None:
         self.store = host.store
+        self.recent = Recent()
         self.sent = 0
 
     async def observe(self, trace: bytes, one: Fingerprint) -> int:
@@ -40,7 +42,7 @@ class Observer:
         key = key_of(self.sent.to_bytes(4, "big"))
         place = EnvironmentKey("", "shop", "i-1")
         observed = Observation(key, place, one, "", "", trace, b"", T0)
-        await self.store.write(record, [observed], T0)
+        await self.store.write(record, [observed], T0, self.recent)
         return await self.store.read(lambda db: db.execute("SELECT count(*) FROM occurrence").fetchone()[0])
 
 
@@ -94,7 +96,7 @@ async def test_names_with_nul_are_counted_too(observer):
     place = EnvironmentKey("a\0b", "shop\0", "i\0")
     for number in (1, 2):
         observed = Observation(number, place, seen(INNER), "", "", b"", b"", T0)
-        await observer.store.write(record, [observed], T0)
+        await observer.store.write(record, [observed], T0, observer.recent)
     assert await counted(observer) == {seen(INNER).id: (2, 2)}
 
 
