@@ -65,8 +65,5 @@ def forget_before(db: Database, recorded_ns: int, now_ns: int) -> int:
     while tally(db, now_ns):
         pass
     gone = occurrences.forget_before(db, recorded_ns)
-    if gone:  # numbers are given anew once all are gone
-        last = db.execute("SELECT coalesce(max(id), 0) FROM occurrence").fetchone()[0]
-        counts.mark(db, min(last, counts.tallied(db)))
     db.execute("DELETE FROM fingerprint_hour WHERE hour < ?", [now_ns // HOUR_NS - KEPT_HOURS])
     return gone

@@ -18,7 +18,7 @@ from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_over
 from otel_insights.store import counts
 from otel_insights.store.environments import EnvironmentKey, identify
-from otel_insights.store.recent import Recent, index, indexed, mark_indexed
+from otel_insights.store.recent import Recent, index, indexed
 
 _LONGEST_EXAMPLE = 16 * 1024
 POSITIVE = 2**63 - 1
@@ -96,7 +96,7 @@ def record(
     asked = json.dumps(list({where.place for where in placed}))
     last, already, places = db.conn.execute(_ASKED, [asked]).fetchone()
     recent.follow(db, int(already), last)
-    batch = _Batch(last + 1, now_ns, recent)
+    batch = _Batch(max(last, int(already)) + 1, now_ns, recent)
     _recall_recent(db, batch, placed)
     if places:
         _recall(db, batch, observed, placed, {int(place) for place in places.split()})
@@ -289,7 +289,7 @@ def _save(db: Database, batch: _Batch) -> None:
         ],
     )
     for raised, _, _, place in batch.begun:
-        batch.recent.add(place, raised.id)
+        batch.recent.add(raised.id, place, now_ns)
         raised.keys = None
     if batch.joined:
         db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.joined)
@@ -307,9 +307,8 @@ def forget_before(db: Database, recorded_ns: int, most: int = MOST_FORGOTTEN) ->
     # numbers grow with the time of arrival, so the oldest are the lowest
     oldest = db.conn.execute("SELECT id, place, recorded_ns FROM occurrence ORDER BY id LIMIT ?", [most]).fetchall()
     old = [(place, number) for number, place, arrived in oldest if arrived < recorded_ns]
+    if old and old[-1][1] > indexed(db):
+        index(db)
     db.conn.executemany("DELETE FROM known WHERE place = ? AND occurrence_id = ?", old)
     db.conn.executemany("DELETE FROM occurrence WHERE id = ?", [(number,) for _, number in old])
-    if old:  # numbers are given anew once all are gone
-        last = db.conn.execute("SELECT coalesce(max(id), 0) FROM occurrence").fetchone()[0]
-        mark_indexed(db, min(last, indexed(db)))
     return len(old)

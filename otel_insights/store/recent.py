@@ -26,8 +26,8 @@ class Recent:
     _numbers: dict[int, list[int]] = field(default_factory=dict)
     _indexed: int = -1
     """The last occurrence that is in the index, as of what is held here."""
-    _last: int = -1
-    """The last occurrence that is held here, or was."""
+    _last: tuple[int, int, int] = (-1, 0, 0)
+    """The last occurrence that is held, or was: its number, its place, and when it was recorded."""
     _held: int = 0
     _is_crowded: bool = False
 
@@ -40,47 +40,49 @@ class Recent:
         """Give the numbers of occurrences that may lie at a place."""
         return self._numbers.get(place, ())
 
-    def add(self, place: int, number: int) -> None:
+    def add(self, number: int, place: int, recorded_ns: int) -> None:
         """Hold an occurrence that has just been written; numbers grow."""
         numbers = self._numbers.setdefault(place, [])
         numbers.append(number)
         self._held += 1
-        self._last = number
+        self._last = number, place, recorded_ns
         if len(numbers) > _MOST_AT_ONE_PLACE:
             self._is_crowded = True
 
     def follow(self, db: Database, indexed: int, last: int) -> None:
         """Take in what others have written, given what the database says: the last one in the index, and of all.
 
-        After a roll-back, and at the start, too.
+        What was held from before a roll-back is held anew, as numbers are given again after one.
         """
-        if indexed != self._indexed:
+        if indexed != self._indexed or (self._held and not self._is_there(db)):
             self._numbers, self._held, self._is_crowded = {}, 0, False
-            self._indexed = self._last = indexed
-        if last > self._last:
-            rows = db.conn.execute("SELECT place, id FROM occurrence WHERE id > ? ORDER BY id", [self._last])
-            for place, number in rows.fetchall():
-                self.add(place, number)
-        self._last = last
+            self._indexed, self._last = indexed, (indexed, 0, 0)
+        if last > self._last[0]:
+            rows = db.conn.execute(
+                "SELECT id, place, recorded_ns FROM occurrence WHERE id > ? ORDER BY id", [self._last[0]]
+            )
+            for row in rows.fetchall():
+                self.add(*row)
+
+    def _is_there(self, db: Database) -> bool:
+        row = db.conn.execute("SELECT id, place, recorded_ns FROM occurrence WHERE id = ?", self._last[:1]).fetchone()
+        return bool(row == self._last)
 
 
 def indexed(db: Database) -> int:
     """Tell the number of the last occurrence whose keys are in the index."""
-    row = db.conn.execute("SELECT value FROM setting WHERE name = 'indexed'").fetchone()
-    return int(row[0]) if row else 0
-
-
-def mark_indexed(db: Database, last: int) -> None:
-    """Note that the keys of all occurrences are in the index whose numbers are not higher."""
-    db.conn.execute("INSERT OR REPLACE INTO setting VALUES ('indexed', ?)", [str(last)])
+    return int(db.conn.execute("SELECT value FROM setting WHERE name = 'indexed'").fetchone()[0])
 
 
 def index(db: Database) -> None:
-    """Put the keys of all occurrences into the index that are not in it."""
+    """Put the keys of all occurrences into the index that are not in it.
+
+    The number of the last one stays on record, so that none is given twice when all are gone.
+    """
     (last,) = db.conn.execute("SELECT coalesce(max(id), 0) FROM occurrence").fetchone()
     db.conn.execute(
         "INSERT OR IGNORE INTO known SELECT place, value, occurrence.id FROM occurrence,"
         " json_each('[' || occurrence.keys || ']') WHERE occurrence.id > ? AND occurrence.id <= ? ORDER BY 1, 2",
         [indexed(db), last],
     )
-    mark_indexed(db, last)
+    db.conn.execute("UPDATE setting SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'indexed'", [last])

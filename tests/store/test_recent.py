@@ -41,6 +41,7 @@ class World:
         self.now = T0
 
     def write(self, recent: Recent, sent: list[tuple[int, str]]) -> None:
+        self.now += 1
         observed = [
             Observation(
                 key=1000 + 10 * trace + NAMES.index(name),
