@@ -6,7 +6,7 @@ Two forms (semantic conventions, exceptions on spans and in logs): span events n
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -205,24 +205,41 @@ def _id(id_: bytes) -> bytes:
     return id_ if any(id_) else b""
 
 
-def stamp(payload: Payload, stamps: Sequence[tuple[Found, Mapping[str, Scalar]]]) -> None:
+class Stamp(NamedTuple):
+    """Attributes to put on an exception, and as they are serialised: in an event, in a span, in a log record."""
+
+    attributes: Mapping[str, Scalar]
+    event: bytes
+    span: bytes
+    record: bytes
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, Scalar]) -> Stamp:
+        """Serialise attributes."""
+
+        def field(number: int) -> bytes:
+            return b"".join(attribute_bytes(number, key, value) for key, value in attributes.items())
+
+        return cls(attributes, field(EVENT_ATTRIBUTES), field(SPAN_ATTRIBUTES), field(LOG_RECORD_ATTRIBUTES))
+
+
+def stamp(payload: Payload, stamps: Iterable[tuple[Found, Stamp]]) -> None:
     """Put attributes on exceptions: on the event and its span, or on the log record. Nothing else is touched.
 
     Of several exceptions in one span, the last one's attributes are the span's.
     """
     amended: list[tuple[Item, tuple[Patch, ...]]] = []
     parsed: dict[Item, Span | LogRecord] = {}
-    for found, attributes in stamps:
+    for found, one in stamps:
         item = found.item
         end = len(item.data)
-        added = tuple(attributes.items())
         if (found.position is not None and found.event_at is None) or stringzilla.find(item.data, _STAMPED) >= 0:
-            parsed[item] = _stamped(parsed.get(item) or _parse(found), found.position, attributes)
+            parsed[item] = _stamped(parsed.get(item) or _parse(found), found.position, one.attributes)
         elif found.event_at is None:
-            amended.append((item, ((end, end, _serialised(LOG_RECORD_ATTRIBUTES, added)),)))
+            amended.append((item, ((end, end, one.record),)))
         else:
-            event = longer_event(found.event_at, _serialised(EVENT_ATTRIBUTES, added))
-            amended.append((item, (*event, (end, end, _serialised(SPAN_ATTRIBUTES, added)))))
+            event = longer_event(found.event_at, one.event)
+            amended.append((item, (*event, (end, end, one.span))))
     for item, carrier in parsed.items():
         amended.append((item, ((0, len(item.data), carrier.SerializeToString()),)))
     payload.amend(amended)
@@ -239,11 +256,6 @@ def _stamped(carrier: Span | LogRecord, position: int | None, attributes: Mappin
         _drop(holder.attributes, attributes)
         holder.attributes.extend(attribute(key, value) for key, value in attributes.items())
     return carrier
-
-
-@lru_cache(maxsize=8192)
-def _serialised(number: int, attributes: tuple[tuple[str, Scalar], ...]) -> bytes:
-    return b"".join(attribute_bytes(number, key, value) for key, value in attributes)
 
 
 def audit(before: bytes, payload: Payload, stamped: int, our_instance: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -16,7 +16,7 @@ from otel_insights.analysis.succession import successors
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
 from otel_insights.payload import Payload, Scalar, Signal
-from otel_insights.raised import Found, audit, find_in_logs, find_in_spans, stamp
+from otel_insights.raised import Found, Stamp, audit, find_in_logs, find_in_spans, stamp
 from otel_insights.store import clusters as memory
 from otel_insights.store import corrections, folding, hours, newcomers, occurrences, rules, sightings
 from otel_insights.store.clusters import Membership
@@ -94,7 +94,7 @@ class Exceptions(Processor):
         if found:
             ids = await self._commit(found)
             await self._meet(found, ids)
-            stamp(payload, [(one, self._stamps(one, id_)) for one, id_ in zip(found, ids, strict=True)])
+            stamp(payload, [(one, self._stamp_of(one, id_)) for one, id_ in zip(found, ids, strict=True)])
         self._seen += 1
         if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
             self._audit(before, payload, len(found))
@@ -127,19 +127,13 @@ class Exceptions(Processor):
             return await store.write_little(occurrences.record, observed, now, self._recent, self._members)
         return await store.write(occurrences.record, observed, now, self._recent, self._members)
 
-    def _stamps(self, found: Found, id_: str) -> Mapping[str, Scalar]:
+    def _stamp_of(self, found: Found, id_: str) -> Stamp:
         namespace = found.sender.key.namespace
         member = self._members.get((namespace, id_))
         if member is None:
             self._unseen.add(namespace)
             member = self._newcomers.get((namespace, id_))
-        if member is None:
-            return {semconv.FINGERPRINT: id_}
-        return {
-            semconv.FINGERPRINT: id_,
-            semconv.CLUSTER_ID: member.cluster_id,
-            semconv.CLUSTER_PROBABILITY: member.probability,
-        }
+        return _stamp(id_, member.cluster_id, member.probability) if member else _stamp(id_, "", 0.0)
 
     async def _meet(self, found: Sequence[Found], ids: Sequence[str]) -> None:
         """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
@@ -224,6 +218,14 @@ class Exceptions(Processor):
             self._members.pop((namespace, one), None)
         self._newcomers = {key: member for key, member in self._newcomers.items() if key[0] != namespace}
         return True
+
+
+@lru_cache(maxsize=8192)
+def _stamp(fingerprint_id: str, cluster_id: str, probability: float) -> Stamp:
+    attributes: dict[str, Scalar] = {semconv.FINGERPRINT: fingerprint_id}
+    if cluster_id:
+        attributes |= {semconv.CLUSTER_ID: cluster_id, semconv.CLUSTER_PROBABILITY: probability}
+    return Stamp.of(attributes)
 
 
 FACTORY = Factory(Kind.PROCESSOR, "exceptions", ExceptionsSettings, Exceptions, frozenset({"traces", "logs"}))
