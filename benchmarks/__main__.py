@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import clusterings, fingerprints, latency, memory, peers, relay, templates
+from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, relay, templates
 
 _ALL = {
     "relay": relay.plain,
@@ -17,6 +17,7 @@ _ALL = {
     "fingerprints": fingerprints.fingerprints,
     "clusterings": clusterings.clusterings,
     "templates": templates.templates,
+    "guests": guests.guests,
     "peers": peers.peers,
 }
 

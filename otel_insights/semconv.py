@@ -26,6 +26,7 @@ EXCEPTION_STACKTRACE: Final = "exception.stacktrace"
 PACKAGE_INFO_EVENT: Final = "package.info"
 PACKAGE_NAME: Final = "package.name"
 PACKAGE_VERSION: Final = "package.version"
+ERROR_TYPE: Final = "error.type"
 VCS_REPOSITORY: Final = "vcs.repository.url.full"
 VCS_BRANCH: Final = "vcs.ref.head.name"
 VCS_REVISION: Final = "vcs.ref.head.revision"
@@ -123,6 +124,8 @@ LOG_RECORDS: Final = "otel_insights.log.records"
 METRIC_OVERFLOW: Final = "otel.metric.overflow"
 """On the point that stands for all that a cap has left out, as SDKs write it (metrics SDK, cardinality limits)."""
 RUNS: Final = "otel_insights.runs"
+OPERATION_NAME: Final = "otel_insights.operation.name"
+OPERATION_DURATION: Final = "otel_insights.operation.duration"
 RUN_ITEM_COUNT: Final = "otel_insights.run.item.count"
 RUN_ITEM_RESULT: Final = "otel_insights.run.item.result"
 
@@ -165,6 +168,7 @@ EMITTED: Final = (
         LOG_TEMPLATE_SEVERITY, "attribute", "", "The severity of log records; on a new template: the most frequent one"
     ),
     Name(LOG_TEMPLATE_EXAMPLES, "attribute", "", "On a new template: the first lines of it, as they came"),
+    Name(OPERATION_NAME, "attribute", "", "Which operation; on the metric of durations"),
     Name(RUN_ID, "attribute", "", "A run of a job or an agent; on its span, its events and its commit"),
     Name(RUN_AGENT, "attribute", "", "Who runs"),
     Name(RUN_JOB_TYPE, "attribute", "", "What kind of job it is"),
@@ -197,6 +201,7 @@ EMITTED: Final = (
     Name(LOG_TEMPLATE_CREATED, "event", "", "A service logged a line of a kind that it never had logged"),
     Name(QT_MESSAGE, "event", "", "Qt warned of something, or worse"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
+    Name(OPERATION_DURATION, "metric", "s", "How long operations took, by name and `error.type` (histogram)"),
     Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
     Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),
     Name(CLUSTERING_DURATION, "metric", "s", "How long the last clustering took (gauge)"),

@@ -35,12 +35,13 @@ def exception_telemetry(
                 capture(exception, "decorator", event_name=event_name, attributes=told)
                 raise
 
-        return functools.wraps(function)(_wrapped(function, reporting))  # type: ignore[return-value]
+        return functools.wraps(function)(wrapped(function, reporting))  # type: ignore[return-value]
 
     return decorate
 
 
-def _wrapped(function: Callable[..., Any], reporting: Callable[[], Any]) -> Callable[..., Any]:
+def wrapped(function: Callable[..., Any], reporting: Callable[[], Any]) -> Callable[..., Any]:
+    """Run each call of a function of any kind within the context that `reporting` makes."""
     if inspect.isasyncgenfunction(function):
         return _async_generator(function, reporting)
     if inspect.iscoroutinefunction(function):

@@ -14,7 +14,11 @@ from typing import Any, Generic, TypeVar
 from otel_insights.client.guard import guarded, once
 
 _T = TypeVar("_T")
-_MODULES = {"traces": ("trace_exporter", "OTLPSpanExporter"), "logs": ("_log_exporter", "OTLPLogExporter")}
+_MODULES = {
+    "traces": ("trace_exporter", "OTLPSpanExporter"),
+    "logs": ("_log_exporter", "OTLPLogExporter"),
+    "metrics": ("metric_exporter", "OTLPMetricExporter"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Fan(Generic[_T]):
 
 
 def fan(signal: str, endpoint: str | None, headers: Mapping[str, str] | None) -> Fan[Any]:
-    """Make the exporters of `traces` or `logs`; `endpoint` is a base URL, and wins over variables."""
+    """Make the exporters of `traces`, `logs` or `metrics`; `endpoint` is a base URL, and wins over variables."""
     names = [name.strip() for name in os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "").split(",")]
     chosen = [name for name in names if name] or ["otlp"]
     made = [guarded(_make)(signal, name, endpoint, headers) for name in chosen if name.lower() != "none"]

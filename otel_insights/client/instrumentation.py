@@ -20,6 +20,10 @@ from otel_insights.client.qt import BINDINGS, Messages
 from otel_insights.client.settings import Settings, opted_out, settings
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import SeverityNumber
+    from opentelemetry.trace import SpanContext
+
+    from otel_insights.client.measurements import Measurements
     from otel_insights.client.pipeline import Pipeline
     from otel_insights.client.tracing import Tracing
     from otel_insights.redaction import Redactor
@@ -41,6 +45,29 @@ class Installed:
     waiting: list[Waiting] = field(default_factory=list)
     waited: bool = False
     """Whether the time that a dying process gives us is spent."""
+    session: str | None = None
+    """The id of the session that is open."""
+
+    def emit(
+        self,
+        name: str,
+        severity: SeverityNumber,
+        attributes: Mapping[str, object],
+        span: SpanContext | None = None,
+        timestamp_ns: int | None = None,
+    ) -> None:
+        """Report an event, with the session that is open."""
+        told = attributes if self.session is None else {"session.id": self.session, **attributes}
+        self.pipeline.emit(name, severity, told, span, timestamp_ns)
+
+    def measurements(self) -> Measurements:
+        """Give what metrics are recorded by, made at the first call."""
+        with _lock:
+            if not self.pipeline.measured:
+                from otel_insights.client.measurements import Measurements  # noqa: PLC0415 - most record none
+
+                self.pipeline.measured.append(Measurements(self.settings, self.redactor, self.pipeline.resource))
+            return self.pipeline.measured[0]
 
 
 _installed: Installed | None = None
@@ -63,6 +90,7 @@ def instrument(
     hash_salt: str | None = None,
     flush_timeout: float = 2.0,
     spool: str | os.PathLike[str] | bool | None = None,
+    sampling: Mapping[str, float] | None = None,
 ) -> None:
     """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
 
@@ -86,6 +114,7 @@ def instrument(
             hash_salt=hash_salt,
             flush_timeout=flush_timeout,
             spool=spool,
+            sampling=sampling,
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415
@@ -127,6 +156,11 @@ def uninstrument() -> None:
     installed.pipeline.courier.close(installed.settings.flush_timeout)
 
 
+def installed() -> Installed | None:
+    """Give what instrument() put into this process; None if nothing."""
+    return _installed
+
+
 @guarded
 def capture(
     exception: BaseException,
@@ -150,7 +184,7 @@ def capture(
         told |= {MECHANISM: mechanism, HANDLED: handled}
         if _installed.settings.local_variables:
             told |= guarded(_variables)(exception, _installed.settings) or {}
-        _installed.pipeline.emit(event_name, FATAL if fatal else ERROR, told, mark_of(exception).span)
+        _installed.emit(event_name, FATAL if fatal else ERROR, told, mark_of(exception).span)
 
 
 @guarded
@@ -163,16 +197,6 @@ def record_exception(
 ) -> None:
     """Report an exception that was caught. An exception object is reported once, however often it is seen."""
     capture(exception, "manual", handled=handled, event_name=event_name, attributes=attributes)
-
-
-@guarded
-def record_event(name: str, attributes: Mapping[str, object] | None = None) -> None:
-    """Report that something happened. Nothing without instrument()."""
-    if _installed is None:
-        return
-    from otel_insights.client.pipeline import INFO  # noqa: PLC0415 - as above
-
-    _installed.pipeline.emit(name, INFO, allowed(attributes))
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -219,7 +243,7 @@ def _report(name: str, severity: str, attributes: Mapping[str, object]) -> None:
     if _installed is not None:
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415 - as above
 
-        _installed.pipeline.emit(name, SeverityNumber[severity], attributes)
+        _installed.emit(name, SeverityNumber[severity], attributes)
 
 
 def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from opentelemetry import _logs, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -26,6 +27,9 @@ from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.tracing import Tracing
 from otel_insights.redaction import Redactor
 
+if TYPE_CHECKING:
+    from otel_insights.client.measurements import Measurements
+
 SCOPE = "otel_insights.client"
 FATAL, ERROR, INFO = SeverityNumber.FATAL, SeverityNumber.ERROR, SeverityNumber.INFO
 
@@ -38,6 +42,10 @@ class Pipeline:
     courier: Courier
     at_source: Redactor | None
     """Set where the exporters are the application's: what enters there is clean."""
+    resource: Resource
+    """Of what we send."""
+    measured: list[Measurements]
+    """What is to be sent with the events; empty until a metric is recorded."""
     waiting: Callable[[], bool] = lambda: True
     """Whether something may not have been sent."""
 
@@ -47,12 +55,13 @@ class Pipeline:
         severity: SeverityNumber,
         attributes: Mapping[str, object],
         span: SpanContext | None = None,
+        timestamp_ns: int | None = None,
     ) -> None:
         """Hand an event over; does not wait."""
         context = get_current() if span is None else set_span_in_context(NonRecordingSpan(span), Context())
         cleaned = attributes if self.at_source is None else self.at_source.attributes(attributes)
         record = LogRecord(
-            timestamp=time.time_ns(),
+            timestamp=time.time_ns() if timestamp_ns is None else timestamp_ns,
             context=context,
             severity_number=severity,
             severity_text=severity.name,
@@ -102,16 +111,19 @@ def _started(
         guarded(deliver)(waited_for)  # events first: they say why a process dies
         if spans is not None:
             spans.send()
+        for one in measured:
+            guarded(one.send)(waited_for)
 
     delay = number("OTEL_BLRP_SCHEDULE_DELAY", 1000)
     if spans is not None:
         delay = min(delay, number("OTEL_BSP_SCHEDULE_DELAY", 5000))
     outboxes = [one for one in (events, spans) if one is not None]
+    measured: list[Measurements] = []
     courier = Courier(
         deliver_all,
         announce,
         delay / 1000,
-        abort=lambda: [guarded(one.shutdown)() for one in outboxes],
+        abort=lambda: [guarded(one.shutdown)() for one in (*outboxes, *measured)],
         rescue=lambda: [guarded(one.rescue)() for one in outboxes],
         resend=resending(settings, [(one.spool, one.exporter) for one in outboxes]),
     )
@@ -119,8 +131,8 @@ def _started(
         spans.wake = courier.wake
 
     def waiting() -> bool:
-        return events is None or any(one.waiting for one in outboxes)
+        return events is None or any(one.waiting for one in (*outboxes, *measured))
 
-    pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source, waiting)
+    pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source, provider.resource, measured, waiting)
     courier.start()
     return pipeline

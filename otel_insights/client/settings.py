@@ -51,6 +51,8 @@ class Settings:
     """With a salt, what is redacted but may be compared (hosts, addresses) leaves as 16 hex digits."""
     flush_timeout: float = 2.0
     """Seconds that a dying process may wait for its last events to leave."""
+    sampling: Mapping[str, float] = field(default_factory=dict)
+    """Name of an event, or a pattern (`ui.*`) -> which share of it is kept; the first that fits. Errors always are."""
     spool: Path | None = None
     """Folder for what cannot be sent; None: it is lost."""
 
@@ -69,8 +71,9 @@ def settings(
     hash_salt: str | None,
     flush_timeout: float,
     spool: str | os.PathLike[str] | bool | None,
+    sampling: Mapping[str, float] | None = None,
 ) -> Settings:
-    """Join arguments and variables. Raises ValueError at an unknown `stacktrace`."""
+    """Join arguments and variables. Raises ValueError at an unknown `stacktrace` or a share that is none."""
     mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
     if mode not in get_args(Mode):
         raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Mode))}")
@@ -91,6 +94,7 @@ def settings(
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
         flush_timeout=flush_timeout,
         spool=_spool(spool),
+        sampling=_sampling(sampling),
     )
 
 
@@ -118,6 +122,16 @@ def opted_out() -> bool:
         or _says("DO_NOT_TRACK", _TRUE)
         or _says("OTEL_INSIGHTS_ENABLED", _FALSE)
     )
+
+
+def _sampling(given: Mapping[str, float] | None) -> dict[str, float]:
+    if given is None:
+        pairs = [one.partition("=") for one in os.environ.get("OTEL_INSIGHTS_SAMPLING", "").split(",") if one.strip()]
+        given = {name.strip(): float(rate) for name, _, rate in pairs}
+    for name, rate in given.items():
+        if not 0 < rate <= 1:
+            raise ValueError(f"sampling: expected shares above 0 and at most 1, got {rate!r} for {name!r}")
+    return dict(given)
 
 
 def _spool(given: str | os.PathLike[str] | bool | None) -> Path | None:  # noqa: FBT001 - False switches it off

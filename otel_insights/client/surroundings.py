@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from otel_insights.client.revision import revision
 from otel_insights.redaction import Redactor
 
 _ARCHITECTURES = {
@@ -38,7 +39,9 @@ def attributes(variables: Iterable[str], redactor: Redactor) -> dict[str, str | 
         "host.arch": _ARCHITECTURES.get(machine, machine),
     }
     allowed = {f"process.environment_variable.{name}": os.environ[name] for name in variables if name in os.environ}
-    return found | {key: str(value) for key, value in redactor.attributes(allowed).items() if key in allowed}
+    return (
+        found | revision() | {key: str(value) for key, value in redactor.attributes(allowed).items() if key in allowed}
+    )
 
 
 def instance_id() -> str:

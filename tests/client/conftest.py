@@ -146,7 +146,7 @@ async def world(host, tmp_path) -> AsyncIterator[World]:
     receiver = build(otlp_http.FACTORY, endpoint="127.0.0.1:0", drain="2s")
     sink = Sink()
     await receiver.start(host)
-    await receiver.serve({Signal.LOGS: sink, Signal.TRACES: sink})
+    await receiver.serve(dict.fromkeys(Signal, sink))
     try:
         yield World(receiver.address, tmp_path, sink)
     finally:

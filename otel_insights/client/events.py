@@ -1,0 +1,89 @@
+"""What an application tells of itself: events, and errors of which it has the text."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+
+from otel_insights.client.guard import guarded, once
+from otel_insights.client.instrumentation import HANDLED, MECHANISM, allowed, installed
+
+RECORD_UID = "log.record.uid"
+SAMPLING_RATE = "sampling.rate"
+"""On an event that stands for several: 0.05 of them were kept."""
+_LONGEST_TYPE = 256
+
+
+def record_event(
+    name: str,
+    attributes: Mapping[str, object] | None = None,
+    *,
+    sampling_rate: float | None = None,
+    timestamp: float | None = None,
+) -> str:
+    """Report that something happened, and give the record's id (`log.record.uid`). Nothing without instrument().
+
+    Of an event that happens very often a share is kept, which the record tells: `sampling_rate`, above 0 and at most 1;
+    None: as `instrument(sampling=...)` says. `timestamp`: Unix time in seconds, now by default.
+    """
+    id_ = str(uuid.uuid4())
+    guarded(_record)(name, id_, attributes, sampling_rate, timestamp)
+    return id_
+
+
+def _record(
+    name: str, id_: str, attributes: Mapping[str, object] | None, rate: float | None, timestamp: float | None
+) -> None:
+    ours = installed()
+    if ours is None:
+        return
+    rate = _rate(name, ours.settings.sampling) if rate is None else rate
+    if not 0 < rate <= 1:
+        once(f"the sampling rate {rate!r} of the event {name}, which is not above 0 and at most 1,")
+        rate = 1.0
+    if rate < 1 and random.random() >= rate:  # noqa: S311 - no secret
+        return
+    from otel_insights.client.pipeline import INFO  # noqa: PLC0415 - the SDK is loaded by who uses it
+
+    told = {**allowed(attributes), RECORD_UID: id_} | ({SAMPLING_RATE: rate} if rate < 1 else {})
+    ours.emit(name, INFO, told, timestamp_ns=None if timestamp is None else int(timestamp * 1e9))
+
+
+def _rate(name: str, sampling: Mapping[str, float]) -> float:
+    return next((rate for pattern, rate in sampling.items() if fnmatchcase(name, pattern)), 1.0)
+
+
+@guarded
+def send_error_event(
+    message: str, tb: str = "", event_name: str = "exception", extra: Mapping[str, object] | None = None
+) -> None:
+    """Report an error of which only texts are at hand: a message, and a stack trace. Never sampled."""
+    ours = installed()
+    if ours is None:
+        return
+    from otel_insights.client.description import MESSAGE, STACKTRACE, STACKTRACE_HASH, TYPE, tail  # noqa: PLC0415
+    from otel_insights.client.pipeline import ERROR  # noqa: PLC0415
+    from otel_insights.stack_reduction import frames, stack_hash  # noqa: PLC0415
+
+    told = {**allowed(extra), MESSAGE: str(message), MECHANISM: "manual", HANDLED: True}
+    if type_ := _type_of(str(tb)):
+        told[TYPE] = type_
+    if tb and ours.settings.stacktrace == "hash":
+        told[STACKTRACE_HASH] = stack_hash(str(tb))
+    elif tb:
+        text = frames(str(tb)) if ours.settings.stacktrace == "frames" else str(tb)
+        told[STACKTRACE] = tail(text, ours.settings.max_stacktrace)
+    ours.emit(event_name, ERROR, told)
+
+
+def _type_of(tb: str) -> str:
+    r"""Read the type from the last line of a Python traceback.
+
+    >>> _type_of('Traceback (most recent call last):\n  File "a.py", line 1, in f\nshop.NoStock: none left')
+    'shop.NoStock'
+    """
+    lines = tb.rstrip().rsplit("\n", 1)
+    word = lines[-1].partition(":")[0].strip()
+    return word if len(lines) > 1 and len(word) < _LONGEST_TYPE and word.replace(".", "_").isidentifier() else ""
