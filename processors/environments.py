@@ -15,10 +15,12 @@ from otel_insights.analysis.conditions import normalise_package
 from otel_insights.component import Accepted, Consume, Factory, Kind, Processor, Settings
 from otel_insights.looking import looked_at
 from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
+from otel_insights.store import configuration_changes
 from otel_insights.store import environments as memory
 from otel_insights.store.environments import Announced, EnvironmentKey
 
 _LOG_COUNT = semconv.LOG_COUNT.encode()
+_CHANGES_KEPT_NS = 30 * 86_400 * 10**9
 
 
 class EnvironmentsSettings(Settings):
@@ -57,6 +59,7 @@ class Environments(Processor):
             work, self._work = self._work, defaultdict(float)
             await self.host.store.write(memory.expose, dict(work), self.host.now_ns())
         await self.host.store.write(memory.drop_unused_configurations)
+        await self.host.store.write(configuration_changes.forget_before, self.host.now_ns() - _CHANGES_KEPT_NS)
 
     async def stop(self) -> None:
         """Commit what is counted."""

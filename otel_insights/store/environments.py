@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from sqlite_utils import Database
 
+from otel_insights.store import configuration_changes
+
 
 class EnvironmentKey(NamedTuple):
     """The identity of an environment: `service.namespace`, `service.name`, `service.instance.id`."""
@@ -75,6 +77,7 @@ def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
         taken_back.append(any(merged[key] != value for key, value in known.items()))
         if merged != known or not known:
             _reconfigure(db, number, merged)
+            configuration_changes.note(db, number, known, told.configuration, told.time_ns)
         db.execute(
             "UPDATE environment SET first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?)"
             " WHERE id = ?",

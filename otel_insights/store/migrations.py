@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from otel_insights.store.schema_changes import CHANGES
 from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
@@ -111,6 +112,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     COUNTS,
     LOG_TALLY,
     KEYS,
+    CHANGES,
 )
 
 

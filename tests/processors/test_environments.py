@@ -7,6 +7,7 @@ from otlp_samples import FakeHost, Sink, build, log, logs, package, passing, res
 
 from otel_insights.payload import Payload, Signal
 from otel_insights.processors.environments import FACTORY
+from otel_insights.store import configuration_changes
 from otel_insights.store import environments as memory
 
 
@@ -97,3 +98,41 @@ async def test_two_sdks_of_one_process_that_describe_it_differently_are_written_
     for payload in sent * 3:
         await passing([environments], payload, Sink())
     assert await host.store.read(lambda db: db.conn.total_changes) == changes
+
+
+async def came_up(host: FakeHost, since_ns: int) -> list[tuple[str, str, str, int]]:
+    found = await host.store.read(configuration_changes.came_up, "", "shop", since_ns, host.now_ns())
+    return [(one.key, one.before, one.after, one.environments) for one in found]
+
+
+async def test_value_that_changes_in_an_environment_came_up_then(environments, host):
+    await passing([environments], logs(package("numpy", "1.26"), of=resource(host__name="h-1")), Sink())
+    host.now += 3600 * 10**9
+    since = host.now
+    await passing([environments], logs(package("numpy", "2.0"), of=resource(host__name="h-2")), Sink())
+    assert await came_up(host, since) == [("package.numpy", "1.26", "2.0", 1)]
+    assert await came_up(host, since + 1) == []
+
+
+async def test_version_came_up_with_new_instances_and_what_was_there_before_did_not(environments, host):
+    for instance in ("i-1", "i-2"):
+        await passing([environments], spans(span(1), of=resource(instance, service__version="1.8.2")), Sink())
+    host.now += 3600 * 10**9
+    since = host.now
+    for instance, version in (("i-3", "1.8.3"), ("i-4", "1.8.3"), ("i-5", "1.8.2")):
+        of = resource(instance, service__version=version, k8s__pod__name=instance)
+        await passing([environments], spans(span(1), of=of), Sink())
+    assert await came_up(host, since) == [("service.version", "1.8.2", "1.8.3", 2)]
+
+
+async def test_nothing_came_up_in_a_service_that_is_new_itself(environments, host):
+    await passing([environments], spans(span(1), of=resource(service__version="1.8.2")), Sink())
+    assert await came_up(host, 0) == []
+
+
+async def test_changes_are_forgotten_after_a_month(environments, host):
+    for version in ("1.26", "2.0"):
+        await passing([environments], logs(package("numpy", version)), Sink())
+    host.now += 31 * 86_400 * 10**9
+    await environments.analyse()
+    assert await came_up(host, 0) == []
