@@ -55,7 +55,11 @@ LOG_RECORD_TEMPLATE_PARAMETER: Final = "log.record.template.parameter"
 LOG_TEMPLATE_ID: Final = "otel_insights.log.template.id"
 LOG_TEMPLATE_SEVERITY: Final = "otel_insights.log.template.severity"
 LOG_TEMPLATE_EXAMPLES: Final = "otel_insights.log.template.examples"
+LOG_TEMPLATE_HOUR_COUNT: Final = "otel_insights.log.template.hour.records"
+LOG_TEMPLATE_HOUR_EXPECTED: Final = "otel_insights.log.template.hour.expected"
 LOG_TEMPLATE_CREATED: Final = "otel_insights.log.template.created"
+LOG_TEMPLATE_SURGING: Final = "otel_insights.log.template.surging"
+LOG_TEMPLATE_VANISHED: Final = "otel_insights.log.template.vanished"
 
 FINGERPRINT: Final = "otel_insights.exception.fingerprint"
 CLUSTER_ID: Final = "otel_insights.exception.cluster.id"
@@ -168,6 +172,8 @@ EMITTED: Final = (
         LOG_TEMPLATE_SEVERITY, "attribute", "", "The severity of log records; on a new template: the most frequent one"
     ),
     Name(LOG_TEMPLATE_EXAMPLES, "attribute", "", "On a new template: the first lines of it, as they came"),
+    Name(LOG_TEMPLATE_HOUR_COUNT, "attribute", "{record}", "On a surge: log records within the hour so far"),
+    Name(LOG_TEMPLATE_HOUR_EXPECTED, "attribute", "{record}", "On a surge: how many an hour of the past week had"),
     Name(OPERATION_NAME, "attribute", "", "Which operation; on the metric of durations"),
     Name(RUN_ID, "attribute", "", "A run of a job or an agent; on its span, its events and its commit"),
     Name(RUN_AGENT, "attribute", "", "Who runs"),
@@ -199,6 +205,8 @@ EMITTED: Final = (
     Name(SUGGESTION_CREATED, "event", "", "A configuration was found that the failing share and the healthy do not"),
     Name(SUGGESTION_WITHDRAWN, "event", "", "A suggestion no longer holds, by new evidence, feedback or a merge"),
     Name(LOG_TEMPLATE_CREATED, "event", "", "A service logged a line of a kind that it never had logged"),
+    Name(LOG_TEMPLATE_SURGING, "event", "", "A service logs far more lines of a kind than its own past makes likely"),
+    Name(LOG_TEMPLATE_VANISHED, "event", "", "A service has logged no more lines of a kind for unlikely long"),
     Name(QT_MESSAGE, "event", "", "Qt warned of something, or worse"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
     Name(OPERATION_DURATION, "metric", "s", "How long operations took, by name and `error.type` (histogram)"),

@@ -9,7 +9,7 @@ import stringzilla
 from google.protobuf.message import DecodeError
 from pydantic import Field
 
-from otel_insights import environment, log_news
+from otel_insights import environment, log_changes, log_news
 from otel_insights.analysis.bodies import sentence_of
 from otel_insights.analysis.template import Match, Template, live
 from otel_insights.analysis.templates import Miner
@@ -19,7 +19,7 @@ from otel_insights.payload import Payload
 from otel_insights.processors import log_lines
 from otel_insights.processors.log_lines import LogLine
 from otel_insights.processors.log_services import LogServices
-from otel_insights.store import log_keys, log_window
+from otel_insights.store import log_keys, log_window, template_states
 from otel_insights.store import templates as memory
 from otel_insights.store.templates import EXAMPLES, HOUR_NS, Counted, Example, Place, Record, Request, Service
 from otel_insights.units import ByteSize, Duration
@@ -27,6 +27,7 @@ from otel_insights.units import ByteSize, Duration
 _LONGEST_EXAMPLE = 1024
 _MOST_STAMPS = 20_000
 _64_BITS = 2**64 - 1
+_BETWEEN_LOOKS_NS = 60 * 10**9
 _ODD = 0x9E3779B97F4A7C15
 
 
@@ -76,6 +77,8 @@ class Logs(Processor):
     """By template: its text, and that serialised with its id; the id alone."""
     _exemplified: dict[str, int] = field(default_factory=dict, init=False)
     """How many examples of a template are committed, or on their way."""
+    _looked_ns: int = field(default=-_BETWEEN_LOOKS_NS, init=False)
+    """When it was last asked which templates surge or have vanished."""
 
     async def start(self, host: Host) -> None:
         """Recall what people have said."""
@@ -228,11 +231,23 @@ class Logs(Processor):
             if news.untold:
                 self.host.metrics.add("otel_insights_unannounced_templates", news.untold, processor=str(self.id))
             left -= news.told
+        await self._tell_changes(now)
         while await store.write(log_window.forget_before, now - int(self.settings.window_age * 1e9)):
             pass
         self._services.forget(await store.write(memory.forget, now, self.settings.max_kept))
         if len(self._exemplified) > 2 * self.settings.max_kept:
             self._exemplified.clear()
+
+    async def _tell_changes(self, now: int) -> None:
+        """Tell which templates surge and which have vanished; asked seldom, since all of their hours are read."""
+        if now - self._looked_ns < _BETWEEN_LOOKS_NS:
+            return
+        self._looked_ns = now
+        found = await self.host.store.read(log_changes.look, self.settings.most_announced)
+        if found.states:
+            await self.host.store.write(template_states.tell, found.states, found.findings)
+        if found.untold:
+            self.host.metrics.add("otel_insights_unannounced_templates", found.untold, processor=str(self.id))
 
 
 def _template(miner: Miner, line: LogLine, *, replay: bool) -> Template | None:

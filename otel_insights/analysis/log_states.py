@@ -11,8 +11,9 @@ from otel_insights.analysis.spikes import spike
 NEW, ONGOING, SURGING, VANISHED = "new", "ongoing", "surging", "vanished"
 
 _DAY: Final = 24  # hours
-_LEAST_HOURS: Final = 12
-_LEAST_GAP: Final = 3
+LEAST_HOURS: Final = 12
+LEAST_GAP: Final = 3
+"""Of a template that has vanished: hours in which it was logged, and hours since."""
 _UNLIKELY: Final = math.log(1e-4)
 
 
@@ -38,10 +39,10 @@ def state(hours: Mapping[int, float], first_hour: int, service_first_hour: int, 
 
 def _has_vanished(hours: Mapping[int, float], last_hour: int) -> bool:
     logged = sorted(hour for hour, count in hours.items() if count > 0)
-    if len(logged) < _LEAST_HOURS:
+    if len(logged) < LEAST_HOURS:
         return False
     gap = last_hour - logged[-1]
     span = logged[-1] - logged[0] + 1
     # one hour without more than there were: certainty is for nobody
     without = (span - len(logged) + 1) / (span + 2)
-    return gap >= _LEAST_GAP and gap * math.log(without) < _UNLIKELY
+    return gap >= LEAST_GAP and gap * math.log(without) < _UNLIKELY

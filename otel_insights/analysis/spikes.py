@@ -15,7 +15,8 @@ KEPT_HOURS: Final = 8 * 24
 _WEEK = 168
 _LEAST_HISTORY = 24  # hours; before, nobody knows what is usual
 _FLOOR = 1.0  # an hour is never expected to have less: three after none are no spike
-_LEAST_COUNT = 10
+LEAST_COUNT: Final = 10
+"""Fewer within an hour are no spike."""
 _LEAST_RATIO = 3.0
 _UNLIKELY = math.log(1e-6)  # with 10,000 clusters that fail all day, one false alarm in four days
 _NOT_UNUSUAL = math.log(1e-2)
@@ -45,7 +46,7 @@ def spike(hours: Mapping[int, float], first_hour: int, hour: int) -> Spike | Non
     """
     count = hours.get(hour, 0.0)
     past = _past(hours, first_hour, hour)
-    if count < _LEAST_COUNT or len(past) < _LEAST_HISTORY:
+    if count < LEAST_COUNT or len(past) < _LEAST_HISTORY:
         return None
     expected = _expected(past)
     if count < _LEAST_RATIO * expected or log_tail(count, expected, _dispersion(past)) > _UNLIKELY:

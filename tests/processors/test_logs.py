@@ -12,6 +12,7 @@ from otel_insights.processors.logs import FACTORY
 from otel_insights.store import log_views, outbox, templates
 
 NAMES = ["ann", "bob", "cid", "dora", "eve"]
+HOUR = 3600 * 10**9
 ID, TEMPLATE = semconv.LOG_TEMPLATE_ID, semconv.LOG_RECORD_TEMPLATE
 
 
@@ -109,6 +110,57 @@ async def test_new_templates_beyond_a_bound_are_kept_and_not_told(host):
     assert len(await findings(host)) == 2
     assert len(await kept(host)) == 3
     assert host.metrics.value("otel_insights_unannounced_templates", processor="logs") == 1
+
+
+async def hour(processor, host, number: int, **counts: int) -> list[str]:
+    """Log each word so often within an hour, analyse at its end, and name what is told for the first time."""
+    start = number * HOUR
+    host.now = T0 + start + HOUR
+    before = len(await findings(host))
+    for word, many in counts.items():
+        await stamps(processor, *(at(start + n, f"{word} works") for n in range(many)))
+    await processor.analyse()
+    told = (await findings(host))[before:]
+    return [f"{one.event_name.rpartition('.')[2]} {one.body.string_value.rpartition(': ')[2]}" for one in told]
+
+
+async def test_a_template_that_surges_is_told_once_until_it_is_over(host):
+    processor = await started(host)
+    for number in range(30):
+        await hour(processor, host, number, cat=4, dog=4)
+    assert await hour(processor, host, 30, cat=60, dog=4) == ["surging cat works"]
+    assert await hour(processor, host, 31, cat=4, dog=4) == []
+    assert await hour(processor, host, 32, cat=4, dog=4) == []
+    assert await hour(processor, host, 35, cat=70, dog=4) == ["surging cat works"]
+    found = values((await findings(host))[-1].attributes)
+    assert found["otel_insights.log.template.hour.records"] == 70
+    assert found["otel_insights.log.template.hour.expected"] == 4
+
+
+async def test_a_template_that_has_vanished_is_told_once_until_it_is_logged_again(host):
+    processor = await started(host)
+    for number in range(30):
+        await hour(processor, host, number, cat=4, dog=4)
+    told = [one for number in range(30, 50) for one in await hour(processor, host, number, dog=4)]
+    assert told == ["vanished cat works"]
+    assert await hour(processor, host, 50, cat=4, dog=4) == []
+    assert [one for number in range(51, 90) for one in await hour(processor, host, number, dog=4)] == told
+
+
+async def test_nothing_of_a_service_that_is_silent_has_vanished(host):
+    processor = await started(host)
+    for number in range(30):
+        await hour(processor, host, number, cat=4)
+    assert await hour(processor, host, 200) == []
+
+
+async def test_surges_beyond_a_bound_are_counted_and_not_told(host):
+    processor = await started(host, most_announced=1)
+    for number in range(30):
+        await hour(processor, host, number, cat=4, dog=4)
+    before = host.metrics.value("otel_insights_unannounced_templates", processor="logs")
+    assert len(await hour(processor, host, 30, cat=60, dog=60)) == 1
+    assert host.metrics.value("otel_insights_unannounced_templates", processor="logs") == before + 1
 
 
 async def test_ids_and_news_survive_a_process_that_is_killed(host):
