@@ -20,7 +20,7 @@ from otel_insights.api import (
 from otel_insights.api.access import Tokens
 from otel_insights.api.described import describe
 from otel_insights.api.guard import Guard
-from otel_insights.api.pages import assets, login, reference
+from otel_insights.api.pages import contents
 from otel_insights.api.version import VERSION
 from otel_insights.config.sections import ApiSection
 from otel_insights.service import Service
@@ -44,9 +44,7 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(Guard, section=section, tokens=tokens, metrics=service.metrics)
     problems.install(app)
     describe(app)
+    contents.install(app, service, tokens)
     for subject in (health, clusters, suggest, feedback, templates, logs, runs, beacons, ingest, events):
         app.include_router(subject.routes(service))
-    app.include_router(assets.routes())
-    app.include_router(login.routes(tokens))
-    app.include_router(reference.routes(app))
     return app

@@ -25,8 +25,15 @@ class Problem(HTTPException):
     `more` are further members of the answer, which may replace those that RFC 9457 names.
     """
 
-    def __init__(self, status: int, code: str, detail: str, more: Mapping[str, Any] | None = None) -> None:
-        super().__init__(status, detail)
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        more: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
         self.code = code
         self.more = more or {}
 
@@ -50,33 +57,39 @@ def _phrase(status: int) -> str:
         return "Error"
 
 
+def problem_of(error: Exception) -> Problem:
+    """Tell what to answer to an error that is no bug; of a bug, that it is ours."""
+    match error:
+        case Problem():
+            told = error
+        case HTTPException():
+            code = _phrase(error.status_code).upper().replace(" ", "_")
+            told = Problem(error.status_code, code, str(error.detail), headers=error.headers)
+        case RequestValidationError():
+            first = error.errors()[0]
+            place = ".".join(str(part) for part in first["loc"])
+            told = Problem(422, "INVALID_REQUEST", f"{place}: {first['msg']}")
+        case WrongCorrection():
+            unknown = str(error).startswith("there is no ")
+            told = Problem(404 if unknown else 409, "UNKNOWN_SUBJECT" if unknown else "WRONG_CORRECTION", str(error))
+        case BadData():
+            told = Problem(400, "BAD_DATA", str(error))
+        case Refused():
+            told = Problem(503, "TRY_AGAIN", str(error), headers={"Retry-After": str(round(error.retry_after or 1))})
+        case _:
+            told = Problem(500, "INTERNAL", "an error of ours: it has been logged")
+    return told
+
+
 def install(app: FastAPI) -> None:
     """Let every error of an app be answered in this shape."""
 
-    @app.exception_handler(HTTPException)
-    async def known(_: Request, error: HTTPException) -> JSONResponse:
-        code = getattr(error, "code", None) or _phrase(error.status_code).upper().replace(" ", "_")
-        headers, more = dict(error.headers or {}), getattr(error, "more", None)
-        return problem_answer(error.status_code, code, str(error.detail), headers, more)
+    async def known(_: Request, error: Exception) -> JSONResponse:
+        told = problem_of(error)
+        return problem_answer(told.status_code, told.code, str(told.detail), dict(told.headers or {}), told.more)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        return problem_answer(422, "INVALID_REQUEST", f"{place}: {first['msg']}")
-
-    @app.exception_handler(WrongCorrection)
-    async def wrong(_: Request, error: WrongCorrection) -> JSONResponse:
-        unknown = str(error).startswith("there is no ")
-        return problem_answer(404 if unknown else 409, "UNKNOWN_SUBJECT" if unknown else "WRONG_CORRECTION", str(error))
-
-    @app.exception_handler(BadData)
-    async def bad(_: Request, error: BadData) -> JSONResponse:
-        return problem_answer(400, "BAD_DATA", str(error))
-
-    @app.exception_handler(Refused)
-    async def refused(_: Request, error: Refused) -> JSONResponse:
-        return problem_answer(503, "TRY_AGAIN", str(error), {"Retry-After": str(round(error.retry_after or 1))})
+    for kind in (HTTPException, RequestValidationError, WrongCorrection, BadData, Refused):
+        app.add_exception_handler(kind, known)
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:

@@ -105,6 +105,19 @@ def established(db: Database) -> list[StoredSuggestion]:
     return [one for row in ids for one in of_cluster(db, row[0]) if one.tier == "established"]
 
 
+def latest_established(db: Database, most: int) -> list[StoredSuggestion]:
+    """Read the best established suggestion of each cluster that has one, the latest found first."""
+    rows = db.execute(
+        "SELECT id, cluster_id, rank, tier, body, max(created_ns) FROM suggestion"
+        " JOIN (SELECT cluster_id AS of_cluster, min(rank) AS best FROM suggestion WHERE tier = 'established'"
+        "  AND withdrawn_ns IS NULL GROUP BY cluster_id) ON cluster_id = of_cluster AND rank = best"
+        " WHERE withdrawn_ns IS NULL AND tier = 'established' GROUP BY cluster_id"
+        " ORDER BY max(created_ns) DESC, cluster_id LIMIT ?",
+        [most],
+    ).fetchall()
+    return [_with_fixes(row, feedback.fixes(db, row[1])) for row in rows]
+
+
 def _with_fixes(row: Sequence[Any], fixes: Sequence[feedback.Fix]) -> StoredSuggestion:
     body = json.loads(row[4])
     what = claim(feedback.conditions_of(body["conditions"]))

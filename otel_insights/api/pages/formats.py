@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from otel_insights.analysis.conditions import Condition, joined, people_name
+from otel_insights.api.pages.drawing import bars
 from otel_insights.report import rfc3339
 
 _STEPS = ((1, "s"), (60, "min"), (3600, "h"), (86_400, "d"))
@@ -39,6 +40,15 @@ def ago(seconds: float) -> str:
         return "now"
     size, unit = next((step for step in reversed(_STEPS) if seconds >= step[0]), _STEPS[0])
     return f"{int(seconds // size)} {unit} ago"
+
+
+def since(now_ns: int, time_ns: int) -> str:
+    """Write how long ago a time was.
+
+    >>> since(7_300 * 10**9, 0)
+    '2 h ago'
+    """
+    return ago((now_ns - time_ns) / 1e9)
 
 
 def minute(text: str) -> str:
@@ -78,6 +88,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "count": count,
     "percent": percent,
     "ago": ago,
+    "bars": bars,
+    "since": since,
     "minute": minute,
     "condition": condition,
     "conditions": conditions,

@@ -7,16 +7,16 @@ import time
 from fastapi import APIRouter, Request, Response
 
 from otel_insights.api.access import COOKIE, SESSION_SECONDS, Tokens
-from otel_insights.api.pages.rendering import back_to, form_of, page
+from otel_insights.api.pages.rendering import back_to, form_of, page, pages
 
 
 def routes(tokens: Tokens) -> APIRouter:
     """Make the routes."""
-    router = APIRouter(include_in_schema=False)
+    router = pages()
 
     @router.get("/login")
     async def ask(request: Request) -> Response:
-        return back_to("/docs") if tokens.open else page(request, "login.html", {"wrong": False})
+        return back_to("/") if tokens.open else page(request, "login.html", {"wrong": False})
 
     @router.post("/login")
     async def sign_in(request: Request) -> Response:
@@ -24,7 +24,7 @@ def routes(tokens: Tokens) -> APIRouter:
         scope = None if tokens.open else tokens.scope_of(token)
         if scope is None:
             return page(request, "login.html", {"wrong": True}, 401)
-        answer = back_to("/docs")
+        answer = back_to("/")
         answer.set_cookie(
             COOKIE,
             tokens.session(scope, time.time()),

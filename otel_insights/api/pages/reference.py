@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
-from otel_insights.api.pages.rendering import page
+from otel_insights.api.pages.rendering import page, pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Operation:
 
 def routes(app: FastAPI) -> APIRouter:
     """Make the route that shows an app's other routes."""
-    router = APIRouter(include_in_schema=False)
+    router = pages()
 
     @router.get("/docs")
     async def docs(request: Request) -> Response:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
 
 from otel_insights.api.pages import formats
-from otel_insights.api.problems import Problem
+from otel_insights.api.problems import Problem, problem_of
 from otel_insights.api.version import VERSION
+from otel_insights.errors import BadData, Refused
+from otel_insights.store.corrections import WrongCorrection
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -24,7 +30,7 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-NAVIGATION = (("/docs", "API"),)
+_LONGEST_SAID = 300
 _templates = Environment(
     loader=PackageLoader("otel_insights.api.pages"),
     autoescape=True,
@@ -35,18 +41,59 @@ _templates = Environment(
 _templates.filters.update(formats.FILTERS)
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page of an app shows or needs; the app keeps it as `state.frame`."""
+
+    navigation: tuple[tuple[str, str], ...]
+    """Paths and names."""
+    clock: Callable[[], int]
+    """Nanoseconds since the epoch."""
+
+
 def page(request: Request, template: str, values: Mapping[str, Any] | None = None, status: int = 200) -> HTMLResponse:
     """Render a template as a whole page."""
+    frame: Frame = request.app.state.frame
     common = {
-        "navigation": NAVIGATION,
+        "navigation": frame.navigation,
+        "now_ns": frame.clock(),
         "path": request.url.path,
         "version": VERSION,
         "may_write": request.scope.get("otel_insights.scope") == "write",
-        "said": request.query_params.get("said", "")[:300],
+        "said": request.query_params.get("said", "")[:_LONGEST_SAID],
         "signed_in": "otel_insights_session" in request.cookies,
     }
     text = _templates.get_template(template).render({**common, **(values or {})})
     return HTMLResponse(text, status, HEADERS)
+
+
+class PageRoute(APIRoute):
+    """A route that answers a browser's mistakes with a page; to others an error is the same as the API's."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Handle as any route does, but for errors."""
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (HTTPException, RequestValidationError, WrongCorrection, BadData, Refused) as error:
+                if not wants_page(request):
+                    raise
+                told = problem_of(error)
+                return page(request, "problem.html", {"told": told}, told.status_code)
+
+        return answer
+
+
+def pages() -> APIRouter:
+    """Make a router for pages, which the API's description leaves out."""
+    return APIRouter(include_in_schema=False, route_class=PageRoute)
+
+
+def wants_page(request: Request) -> bool:
+    """Tell whether somebody asks with a browser."""
+    return "text/html" in request.headers.get("accept", "")
 
 
 async def form_of(request: Request) -> dict[str, str]:
@@ -65,6 +112,19 @@ async def fields_of(request: Request) -> list[tuple[str, str]]:
         raise Problem(422, "INVALID_REQUEST", f"expected a form, got one that cannot be read: {error}") from error
 
 
-def back_to(path: str) -> RedirectResponse:
-    """Send a browser on after a form, so that reloading does not send it again. `path` is ours."""
-    return RedirectResponse(path, 303, HEADERS)
+def back_to(path: str, said: str = "") -> RedirectResponse:
+    """Send a browser on after a form, so that reloading does not send it again.
+
+    `path` is ours; `said` is shown there.
+    """
+    return RedirectResponse(path + (f"?{urlencode({'said': said})}" if said else ""), 303, HEADERS)
+
+
+def query(path: str, **values: str | None) -> str:
+    """Write a link of a list: blank filters are left out.
+
+    >>> query("/clusters", state="new", service="", namespace=None)
+    '/clusters?state=new'
+    """
+    kept = {key: value for key, value in values.items() if value}
+    return path + (f"?{urlencode(kept)}" if kept else "")

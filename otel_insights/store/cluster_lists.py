@@ -1,0 +1,131 @@
+"""Clusters as people look for them: filtered, in an order, some at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlite_utils import Database
+
+OPEN: Final = ("new", "ongoing", "escalating", "regressed")
+STATES: Final = (*OPEN, "resolved", "archived")
+ORDERS: Final = {
+    "last": "last_seen_ns",
+    "first": "first_seen_ns",
+    "count": "occurrences",
+    "environments": "environments",
+}
+"""What lists can be ordered by, the greatest first, with the column of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which clusters, in which order. None and "" leave nothing out; `text` is looked for in titles and types."""
+
+    states: Sequence[str] = OPEN
+    namespace: str | None = None
+    service: str = ""
+    text: str = ""
+    order: str = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A cluster in a list, with what it is ordered by."""
+
+    id: str
+    namespace: str
+    title: str
+    exception_type: str
+    count: float
+    environments: int
+    services: tuple[str, ...]
+    first_seen_ns: int
+    last_seen_ns: int
+    state: str
+    tier: str
+    """`established` or `lead`: the best explanation of it that holds; empty without one."""
+
+    def place(self, order: str) -> tuple[float, str]:
+        """Tell where it stands in an order: what comes behind it is listed with this as `after`."""
+        ordered = {"last": self.last_seen_ns, "first": self.first_seen_ns, "count": self.count}
+        return ordered.get(order, self.environments), self.id
+
+
+def listed(db: Database, wanted: Wanted, after: tuple[float, str] | None = None, limit: int = 50) -> list[Listed]:
+    """List clusters behind the place given."""
+    behind = f"WHERE ({ORDERS[wanted.order]}, id) < (:place, :id)" if after else ""
+    rows = db.execute(
+        f"SELECT * FROM ({_LISTED}) {behind} ORDER BY {ORDERS[wanted.order]} DESC, id DESC LIMIT :limit",  # noqa: S608 - of ORDERS
+        {**_filters(wanted), "place": after[0] if after else 0, "id": after[1] if after else "", "limit": limit},
+    )
+    return [_listed(row) for row in rows]
+
+
+def _listed(row: Sequence[Any]) -> Listed:
+    values = list(row)
+    values[6] = tuple(sorted(json.loads(row[6])))
+    return Listed(*values)
+
+
+_LISTED = """
+    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(failure.weight) AS occurrences,
+           count(DISTINCT failure.environment_id) AS environments, json_group_array(DISTINCT environment.service),
+           min(failure.first_seen_ns) AS first_seen_ns, max(failure.last_seen_ns) AS last_seen_ns,
+           coalesce(cluster_life.state, 'new'),
+           coalesce((SELECT min(tier) FROM suggestion WHERE suggestion.cluster_id = cluster.id
+                     AND withdrawn_ns IS NULL), '')
+    FROM cluster
+    LEFT JOIN cluster_life ON cluster_life.cluster_id = cluster.id
+    JOIN fingerprint ON fingerprint.cluster_id = cluster.id
+    JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id
+         AND failure.weight > 0
+    JOIN environment ON environment.id = failure.environment_id
+    WHERE coalesce(cluster_life.state, 'new') IN (SELECT value FROM json_each(:states))
+      AND (:namespace IS NULL OR cluster.namespace = :namespace)
+      AND (:text = '' OR instr(lower(cluster.title || ' ' || cluster.exception_type || ' ' || cluster.id), :text) > 0)
+    GROUP BY cluster.id
+    HAVING :service = '' OR sum(environment.service = :service) > 0
+"""
+
+
+def _filters(wanted: Wanted) -> dict[str, Any]:
+    return {
+        "states": json.dumps(list(wanted.states or STATES)),
+        "namespace": wanted.namespace,
+        "service": wanted.service,
+        "text": wanted.text.lower(),
+    }
+
+
+def by_state(db: Database) -> dict[str, int]:
+    """Count the clusters that hold something, by where they stand."""
+    rows = db.execute(
+        "SELECT coalesce(state, 'new'), count(*) FROM cluster LEFT JOIN cluster_life ON cluster_id = cluster.id"
+        " WHERE EXISTS (SELECT 1 FROM fingerprint WHERE fingerprint.cluster_id = cluster.id AND occurrences > 0)"
+        " GROUP BY 1"
+    )
+    return dict.fromkeys(STATES, 0) | dict(rows.fetchall())
+
+
+def hours(db: Database, ids: Iterable[str], since_hour: int) -> dict[str, dict[int, float]]:
+    """Count the occurrences of clusters by the hour (since the epoch), from an hour on."""
+    rows = db.execute(
+        "SELECT cluster_id, hour, sum(weight) FROM fingerprint JOIN fingerprint_hour"
+        " ON fingerprint_hour.namespace = fingerprint.namespace AND fingerprint_hour.fingerprint = fingerprint.id"
+        " WHERE cluster_id IN (SELECT value FROM json_each(?)) AND hour >= ? GROUP BY 1, 2",
+        [json.dumps(list(ids)), since_hour],
+    )
+    found: dict[str, dict[int, float]] = {}
+    for id_, hour, weight in rows:
+        found.setdefault(id_, {})[hour] = weight
+    return found
+
+
+def where_things_failed(db: Database) -> tuple[list[str], list[str]]:
+    """List the namespaces and the services of environments in which something has failed, for people to choose from."""
+    sql = "SELECT DISTINCT {} FROM environment WHERE id IN (SELECT environment_id FROM failure) ORDER BY 1"
+    namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
+    return namespaces, services

@@ -1,0 +1,93 @@
+"""The page as it is served: for browsers and for others, filtered and paged, with nothing unescaped."""
+
+import re
+
+import pytest
+from api.seeding import EVIL, seed, send
+from api.serving import client_of, running
+from otlp_samples import raised, resource, span, spans
+
+HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+async def test_a_browser_gets_the_overview_where_others_get_the_heartbeat(service, client):
+    await seed(service)
+    assert (await client.get("/")).json()["status"] == "ok"
+    answer = await client.get("/", headers=HTML)
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    text = text_of(answer.text)
+    assert "3 open clusters" in text
+    assert "41 environments" not in text
+    assert "20 of the 20 failing environments run numpy 2.0" in text
+    assert answer.text.count('aria-current="page"') == 1
+
+
+async def test_an_empty_store_says_what_to_do(client):
+    assert "Nothing has arrived yet" in (await client.get("/", headers=HTML)).text
+    assert "No cluster is like that" in (await client.get("/clusters", headers=HTML)).text
+
+
+async def test_clusters_are_filtered_by_text_state_namespace_and_service(service, client):
+    await seed(service)
+
+    async def titles(**asked) -> list[str]:
+        html = (await client.get("/clusters", params=asked, headers=HTML)).text
+        return re.findall(r'class="title"[^>]*>(\w+)', html)
+
+    assert sorted(await titles()) == ["KeyError", "RuntimeError", "ValueError"]
+    assert (await titles(order="count"))[0] == "ValueError"
+    assert await titles(q="no CARD can") == ["ValueError"]
+    assert await titles(service="till") == ["RuntimeError"]
+    assert await titles(namespace="<i>pay</i>") == ["RuntimeError"]
+    assert await titles(state="resolved") == []
+
+
+async def test_links_lead_from_page_to_page_and_miss_no_cluster(service, client):
+    for number in range(120):
+        name = "".join(chr(97 + int(digit)) for digit in f"{number:03}")
+        made = {"exception.type": f"{name.title()}Error", "exception.message": name * 3, "exception.stacktrace": ""}
+        await send(service, spans(span(number + 1, made), of=resource("i-1", name)))
+    await service.analyse()
+    for order in ("last", "first", "count", "environments"):
+        seen, path = [], f"/clusters?order={order}"
+        while path:
+            html = (await client.get(path, headers=HTML)).text
+            seen += re.findall(r'class="title" href="/clusters/(\w+)"', html)
+            following = re.search(r'rel="next" href="([^"]+)"', html)
+            path = following[1].replace("&amp;", "&") if following else ""
+        every = (await client.get("/api/v1/clusters", params={"limit": 500})).json()["items"]
+        assert len(seen) == len(every)
+        assert set(seen) == {one["id"] for one in every}
+
+
+@pytest.mark.parametrize("asked", ["state=odd", "order=odd", "cursor=odd", "cursor=nan~x", f"q={'x' * 301}"])
+async def test_a_mistake_in_an_address_is_told_to_a_person_as_a_page_and_to_a_program_as_a_problem(client, asked):
+    answer = await client.get(f"/clusters?{asked}", headers=HTML)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert 'role="alert"' in answer.text
+    assert (await client.get(f"/clusters?{asked}")).json()["code"] == "INVALID_REQUEST"
+
+
+async def test_what_telemetry_says_is_text_and_never_markup(service, client):
+    await seed(service)
+    await send(service, spans(span(1, raised(seed.__globals__["refuse"], EVIL)), of=resource("a", EVIL, EVIL)))
+    await service.analyse()
+    for path in ("/", "/clusters", "/clusters?q=%3Cscript%3E", "/?said=%3Cscript%3Ealert(3)%3C/script%3E"):
+        html = (await client.get(path, headers=HTML)).text
+        assert re.findall(r"<script(?! src=\"/static/)", html) == []
+        assert "<img src=x" not in html
+        assert "<i>pay" not in html
+        assert "49" not in text_of(html)
+
+
+async def test_a_reader_is_led_to_sign_in_and_back_to_the_overview():
+    async with running("{auth: {read_token: look, write_token: change}}") as service, client_of(service) as client:
+        assert (await client.get("/", headers=HTML)).headers["location"] == "/login"
+        assert (await client.get("/clusters", headers=HTML)).headers["location"] == "/login"
+        assert (await client.post("/login", data={"token": "look"})).headers["location"] == "/"
+        assert (await client.get("/", headers=HTML)).status_code == 200
