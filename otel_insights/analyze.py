@@ -29,7 +29,7 @@ from otel_insights.selfmetrics import SelfMetrics
 from otel_insights.store import Store
 from otel_insights.worker import Worker
 
-PROCESSORS = ("environments", "exceptions", "logs", "runs", "suggestions")
+PROCESSORS = ("anomalies", "environments", "exceptions", "logs", "runs", "suggestions")
 _ITEMS = {Signal.LOGS: "logs", Signal.TRACES: "spans", Signal.METRICS: "metric_points"}
 
 

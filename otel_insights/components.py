@@ -17,6 +17,7 @@ BUILT_IN = (
     "receivers.otlp_file",
     "receivers.otlp_grpc",
     "receivers.otlp_http",
+    "processors.anomalies",
     "processors.environments",
     "processors.exceptions",
     "processors.logs",

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
-from otel_insights.store import clusters, log_views, runs, suggestions
+from otel_insights.store import anomalies, clusters, log_views, runs, suggestions
 from otel_insights.store.log_views import LogCount
 
 _UNITS = {name.name: name.unit for name in semconv.EMITTED if name.kind == "metric"}
@@ -55,6 +55,16 @@ def found(db: Database) -> list[Family]:
             semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
         ),
         *_of_runs(runs.tallies(db)),
+        Family(
+            semconv.ANOMALIES,
+            [
+                ({semconv.SERVICE_NAME: service, semconv.ANOMALY_METRIC: metric}, many)
+                if metric
+                else ({semconv.METRIC_OVERFLOW: "true"}, many)
+                for (service, metric), many in anomalies.counts(db).items()
+            ],
+            is_sum=True,
+        ),
     ]
 
 

@@ -217,6 +217,10 @@ class Payload:
         self._change(message.SerializeToString())
         self._message = message
 
+    def append(self, serialised: bytes) -> None:
+        """Add what a serialised export request holds, behind all that there is. Items found before are void then."""
+        self._change(self._data + serialised)
+
     def _item(self, place: wire.Place) -> Item:
         return Item(self._data[place.item[1] : place.item[2]], place, self._edition)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from otel_insights.store import Store, clusters, log_views, suggestions
+from otel_insights.store import Store, anomalies, clusters, log_views, suggestions
+from otel_insights.store.anomalies import Anomaly
 from otel_insights.store.clusters import Cluster
 from otel_insights.store.log_views import LogTemplate
 
@@ -56,6 +58,39 @@ def template_row(template: LogTemplate) -> dict[str, Any]:
     }
 
 
+def anomaly_row(one: Anomaly) -> dict[str, Any]:
+    """Write an anomaly as the report shows it."""
+    return {
+        "id": one.id,
+        "metric": one.metric,
+        "part": one.part or None,
+        "namespace": one.namespace,
+        "service": one.service,
+        "instance": one.instance,
+        "resource": json.loads(one.resource),
+        "attributes": json.loads(one.attributes),
+        "start": rfc3339(one.opened_ns),
+        "end": rfc3339(one.closed_ns) if one.closed_ns is not None else None,
+        "ended": one.ended or None,
+        "peak_score": one.score,
+        "observed": one.observed,
+        "expected": one.expected,
+        "lower": one.lower,
+        "upper": one.upper,
+        "direction": one.direction,
+        "detector": one.detector,
+        "verdict": one.verdict or None,
+    }
+
+
+async def all_anomalies(store: Store) -> Sequence[Anomaly]:
+    """Read every anomaly, page by page, the latest first."""
+    found: list[Anomaly] = []
+    while part := await store.read(anomalies.page, after=found[-1].id if found else "", limit=_PAGE):
+        found += part
+    return found
+
+
 async def all_templates(store: Store) -> Sequence[LogTemplate]:
     """Read every log template, page by page."""
     found: list[LogTemplate] = []
@@ -88,6 +123,6 @@ async def report(store: Store, counts: Mapping[str, Any]) -> dict[str, Any]:
         "suggestions": said,
         "silences": silences,
         "templates": [template_row(one) for one in await all_templates(store)],
-        "anomalies": [],
+        "anomalies": [anomaly_row(one) for one in await all_anomalies(store)],
         "counts": dict(counts),
     }

@@ -94,6 +94,23 @@ CLUSTER_SPLIT_FROM: Final = "otel_insights.cluster.split_from"
 CLUSTER_DECIDED_BY: Final = "otel_insights.cluster.decided_by"
 CLUSTER_HOUR_COUNT: Final = "otel_insights.cluster.hour.occurrences"
 CLUSTER_HOUR_EXPECTED: Final = "otel_insights.cluster.hour.expected"
+ANOMALY_ID: Final = "otel_insights.anomaly.id"
+ANOMALY_METRIC: Final = "otel_insights.anomaly.metric"
+ANOMALY_PART: Final = "otel_insights.anomaly.part"
+ANOMALY_SCORE: Final = "otel_insights.anomaly.score"
+ANOMALY_EXPECTED: Final = "otel_insights.anomaly.expected"
+ANOMALY_LOWER: Final = "otel_insights.anomaly.lower"
+ANOMALY_UPPER: Final = "otel_insights.anomaly.upper"
+ANOMALY_THRESHOLD: Final = "otel_insights.anomaly.threshold"
+ANOMALY_OBSERVED: Final = "otel_insights.anomaly.observed"
+ANOMALY_DIRECTION: Final = "otel_insights.anomaly.direction"
+ANOMALY_DETECTOR: Final = "otel_insights.anomaly.detector"
+ANOMALY_DURATION: Final = "otel_insights.anomaly.duration"
+ANOMALY_ENDED: Final = "otel_insights.anomaly.ended"
+ANOMALY_OPENED: Final = "otel_insights.anomaly.opened"
+ANOMALY_CLOSED: Final = "otel_insights.anomaly.closed"
+ANOMALIES: Final = "otel_insights.anomalies"
+SUBJECT_INSTANCE: Final = "otel_insights.subject.service.instance.id"
 SUBJECT_NAMESPACE: Final = "otel_insights.subject.service.namespace"
 SUBJECT_NAME: Final = "otel_insights.subject.service.name"
 SUBJECT_VERSION: Final = "otel_insights.subject.service.version"
@@ -155,6 +172,16 @@ EMITTED: Final = (
     Name(CLUSTER_DECIDED_BY, "attribute", "", "Who merged or resolved: `person`, `clustering`, or `quiet` (not seen)"),
     Name(CLUSTER_HOUR_COUNT, "attribute", "{occurrence}", "On a spike: occurrences within the hour so far"),
     Name(CLUSTER_HOUR_EXPECTED, "attribute", "{occurrence}", "On a spike: how many an hour of the past week had"),
+    Name(SUBJECT_INSTANCE, "attribute", "", "The `service.instance.id` that an anomaly is about"),
+    Name(ANOMALY_ID, "attribute", "", "An anomaly; on its opening and its end"),
+    Name(ANOMALY_METRIC, "attribute", "", "The metric whose series is anomalous, or whose point a score is of"),
+    Name(ANOMALY_PART, "attribute", "", "Of a histogram or summary: `count` (a second), `p50`, `p95`, `p99`"),
+    Name(ANOMALY_THRESHOLD, "attribute", "", "The detector's own score that is 1 for this series at that time"),
+    Name(ANOMALY_OBSERVED, "attribute", "", "The value with the highest score; of sums what came a second"),
+    Name(ANOMALY_DIRECTION, "attribute", "", "`up` or `down`"),
+    Name(ANOMALY_DETECTOR, "attribute", "", "Name and version of the model"),
+    Name(ANOMALY_DURATION, "attribute", "s", "How long an anomaly was open"),
+    Name(ANOMALY_ENDED, "attribute", "", "Why it is closed: `recovered`, `no_data`, `restarted`"),
     Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
     Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),
     Name(SUBJECT_VERSION, "attribute", "", "On a regression: the newest `service.version` that brought it back"),
@@ -199,6 +226,8 @@ EMITTED: Final = (
     Name(RUN_COMMIT, "event", "", "Which commit (`vcs.ref.head.revision`) a run brought about"),
     Name(CLUSTER_CREATED, "event", "", "A cluster came into being"),
     Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
+    Name(ANOMALY_OPENED, "event", "", "A metric series does what is not expected of it"),
+    Name(ANOMALY_CLOSED, "event", "", "It does so no longer, or nothing is heard of it"),
     Name(CLUSTER_SPIKING, "event", "", "A cluster has far more occurrences than its own past makes likely"),
     Name(CLUSTER_REGRESSED, "event", "", "A cluster was seen again after it had been resolved"),
     Name(CLUSTER_RESOLVED, "event", "", "A person resolved a cluster, or it was not seen for long"),
@@ -209,6 +238,13 @@ EMITTED: Final = (
     Name(LOG_TEMPLATE_VANISHED, "event", "", "A service has logged no more lines of a kind for unlikely long"),
     Name(QT_MESSAGE, "event", "", "Qt warned of something, or worse"),
     Name(OCCURRENCES, "metric", "{occurrence}", "Occurrences by service.name, exception.type and cluster (sum)"),
+    Name(
+        ANOMALY_SCORE, "metric", "1", "Of a point: 0 to 1 is normal, above 1 anomalous; on findings the highest (gauge)"
+    ),
+    Name(ANOMALY_EXPECTED, "metric", "", "What was expected of a point, in its unit; on findings too (gauge)"),
+    Name(ANOMALY_LOWER, "metric", "", "Below it a point would be unusual; on findings too (gauge)"),
+    Name(ANOMALY_UPPER, "metric", "", "Above it a point would be unusual; on findings too (gauge)"),
+    Name(ANOMALIES, "metric", "{anomaly}", "Anomalies by service.name and `otel_insights.anomaly.metric` (sum)"),
     Name(OPERATION_DURATION, "metric", "s", "How long operations took, by name and `error.type` (histogram)"),
     Name(CLUSTER_COUNT, "metric", "{cluster}", "Clusters that there are (gauge)"),
     Name(CLUSTER_SIZE, "metric", "{fingerprint}", "Fingerprints in a cluster (gauge)"),

@@ -16,11 +16,12 @@ def default_tree(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
         warnings = [f"{_PREFIX}ENDPOINT: expected an endpoint after us, got our own; nothing is sent on"]
         exporters = {}
     learn = ["memory_limiter", "environments", "exceptions", "logs", "runs", "suggestions"]
+    watch = [*learn[:2], "anomalies"]
     both = ["otlp_grpc", "otlp_http"]
     lines = {
         "traces": (both, [one for one in learn if one not in {"logs", "runs"}]),
         "logs": ([*both, "insights"], learn),
-        "metrics": ([*both, "insights"], learn[:2]),
+        "metrics": ([*both, "insights"], watch),
     }
     pipelines = {
         signal: {"receivers": receivers, "processors": processors, "exporters": list(exporters)}
@@ -28,7 +29,7 @@ def default_tree(environ: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]
     }
     tree = {
         "receivers": dict.fromkeys([*both, "insights"]),
-        "processors": dict.fromkeys(learn),
+        "processors": dict.fromkeys([*learn, "anomalies"]),
         "exporters": exporters,
         "service": {"pipelines": pipelines},
     }

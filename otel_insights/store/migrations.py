@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlite_utils import Database
 
+from otel_insights.store.schema_anomalies import ANOMALIES
 from otel_insights.store.schema_changes import CHANGES
 from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
@@ -115,6 +116,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     KEYS,
     CHANGES,
     TEMPLATE_STATES,
+    ANOMALIES,
 )
 
 

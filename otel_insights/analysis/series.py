@@ -1,0 +1,204 @@
+"""Series: which points belong together, and the value of each that can be compared with the one before.
+
+A cumulative sum becomes a rate, a histogram the percentiles of what came in the interval; a gauge is what it is. Rules
+of the metrics data model: resets and gaps, https://opentelemetry.io/docs/specs/otel/metrics/data-model/#resets-and-gaps
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from otel_insights.analysis.points import Points
+
+PERCENTILES: Final = (0.5, 0.95, 0.99)
+SeriesKey = tuple[bytes, bytes, bytes, tuple[bytes, ...], str]
+"""Resource, scope, metric, attributes; what of a histogram it is: `count` (a second), `p50`, `p95`, `p99`; else ""."""
+_CUMULATIVE, _DELTA = 2, 1
+
+
+class Observed(Protocol):
+    """A point as it came; see `metric_points.Point`."""
+
+    @property
+    def resource(self) -> bytes: ...
+    @property
+    def scope(self) -> bytes: ...
+    @property
+    def metric(self) -> bytes: ...
+    @property
+    def attributes(self) -> tuple[bytes, ...]: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def temporality(self) -> int: ...
+    @property
+    def monotonic(self) -> bool: ...
+    @property
+    def start_ns(self) -> int: ...
+    @property
+    def time_ns(self) -> int: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def buckets(self) -> Sequence[int]: ...
+    @property
+    def bounds(self) -> Sequence[float]: ...
+
+
+@dataclass(slots=True)
+class _Last:
+    """The last point of a series that is not a gauge."""
+
+    time_ns: int
+    start_ns: int
+    value: float
+    buckets: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Series:
+    """Gives each series a row. The one not heard of for longest makes room for a new one beyond `most`."""
+
+    most: int
+    begin: Callable[[np.ndarray], object]
+    """Told which rows are somebody else's now."""
+    keys: list[SeriesKey | None] = field(default_factory=list)
+    heard_ns: list[int] = field(default_factory=list)
+    late: int = 0
+    """Points that came after a later one of their series, or twice."""
+    evicted: int = 0
+    _rows: dict[SeriesKey, int] = field(default_factory=dict)
+    _free: list[int] = field(default_factory=list)
+    _last: dict[SeriesKey, _Last] = field(default_factory=dict)
+    """Of sums and histograms, the one not heard of for longest first."""
+
+    def __len__(self) -> int:
+        """How many series there are."""
+        return len(self._rows)
+
+    def row(self, key: SeriesKey) -> int | None:
+        """Find a series."""
+        return self._rows.get(key)
+
+    def read(self, observed: Iterable[Observed]) -> Points:
+        """Turn points into values that can be compared; the first of a sum has none, no value is missing."""
+        rows: list[int] = []
+        times: list[int] = []
+        values: list[float] = []
+        for one in observed:
+            if one.value is None or not math.isfinite(one.value) or not one.time_ns:
+                continue
+            if one.kind == "gauge" or (one.kind == "sum" and not one.monotonic and one.temporality == _CUMULATIVE):
+                found = [("", one.value)]
+                row = self._heard((one.resource, one.scope, one.metric, one.attributes, ""), one.time_ns)
+                if row is not None:
+                    rows.append(row)
+                    times.append(one.time_ns)
+                    values.append(one.value)
+                continue
+            found = self._since_last(one)
+            for what, value in found:
+                row = self._heard((one.resource, one.scope, one.metric, one.attributes, what), one.time_ns)
+                if row is not None:
+                    rows.append(row)
+                    times.append(one.time_ns)
+                    values.append(value)
+        return Points.sorted(np.array(rows, np.int32), np.array(times, np.int64), np.array(values, np.float64))
+
+    def forget_before(self, time_ns: int) -> None:
+        """Let go of series that were not heard of since."""
+        for row, key in enumerate(self.keys):
+            if key is not None and self.heard_ns[row] < time_ns:
+                self._release(row)
+
+    def take(self, key: SeriesKey, heard_ns: int) -> int:
+        """Give a series its row, as if it had been heard of then."""
+        self._heard(key, heard_ns)
+        return self._rows[key]
+
+    def _since_last(self, one: Observed) -> list[tuple[str, float]]:
+        """Tell what happened since the last point of a sum or histogram, a second; its percentiles."""
+        what = "count" if one.kind == "count" else ""
+        key = (one.resource, one.scope, one.metric, one.attributes, what)
+        last = self._last.pop(key, None)
+        if last is not None and one.time_ns <= last.time_ns:
+            self._last[key] = last
+            self.late += 1
+            return []
+        value = float(one.value or 0.0)
+        self._last[key] = _Last(one.time_ns, one.start_ns, value, tuple(one.buckets))
+        if len(self._last) > self.most:
+            del self._last[next(iter(self._last))]
+        if one.temporality == _DELTA:
+            since, added, buckets = one.start_ns or (last.time_ns if last else 0), value, tuple(one.buckets)
+        elif last is not None and last.start_ns == one.start_ns and value >= last.value:
+            since, added = last.time_ns, value - last.value
+            same = len(last.buckets) == len(one.buckets)
+            buckets = tuple(new - old for new, old in zip(one.buckets, last.buckets, strict=True)) if same else ()
+        elif last is None:
+            return []  # nobody knows over how long it came
+        else:  # it began anew; a start that is the point's own time is unknown, and contributes nothing
+            since, added, buckets = max(one.start_ns, last.time_ns), value, tuple(one.buckets)
+        if not since or since >= one.time_ns:
+            return []
+        found = [(what, added / ((one.time_ns - since) / 1e9))]
+        if added > 0 and buckets and min(buckets) >= 0:
+            found += [(f"p{share * 100:.0f}", _percentile(buckets, one.bounds, share)) for share in PERCENTILES]
+        return found
+
+    def _heard(self, key: SeriesKey, time_ns: int) -> int | None:
+        """Find or make the row of a series; None for a point that is no later than the last one."""
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = self._new_row()
+            self.keys[row], self.heard_ns[row] = key, time_ns
+            self.begin(np.array([row]))
+            return row
+        if time_ns <= self.heard_ns[row]:
+            self.late += 1
+            return None
+        self.heard_ns[row] = time_ns
+        return row
+
+    def _new_row(self) -> int:
+        if not self._free and len(self.keys) >= self.most:
+            many = max(1, self.most // 100)
+            oldest = np.argpartition(np.array(self.heard_ns), many - 1)[:many]
+            self.evicted += many
+            for row in oldest.tolist():
+                self._release(row)
+        if self._free:
+            return self._free.pop()
+        self.keys.append(None)
+        self.heard_ns.append(0)
+        return len(self.keys) - 1
+
+    def _release(self, row: int) -> None:
+        key = self.keys[row]
+        if key is not None:
+            del self._rows[key]
+            self.keys[row] = None
+            self._free.append(row)
+
+
+def _percentile(buckets: Sequence[int], bounds: Sequence[float], share: float) -> float:
+    """Interpolate within the bucket that holds it, as Prometheus does; the open ones end at their bound.
+
+    >>> _percentile([0, 10, 0], [1.0, 2.0], 0.5)
+    1.5
+    """
+    wanted = share * sum(buckets)
+    below = 0
+    for number, count in enumerate(buckets):
+        if below + count >= wanted and count:
+            if number == len(bounds):
+                return float(bounds[-1]) if bounds else 0.0
+            low = float(bounds[number - 1]) if number else min(0.0, float(bounds[0]))
+            return low + (float(bounds[number]) - low) * (wanted - below) / count
+        below += count
+    return float(bounds[-1]) if bounds else 0.0

@@ -1,0 +1,115 @@
+"""What is told of an anomaly: when it opens, and when it has ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import orjson
+
+from otel_insights import semconv
+from otel_insights.analysis import detectors
+from otel_insights.findings import Value, finding
+from otel_insights.scoring import Scored, series_id
+from otel_insights.store.anomalies import Anomaly
+from otel_insights.store.outbox import Finding
+
+
+def opened(
+    one: Scored,
+    identity: Mapping[str, str],
+    resource: Mapping[str, str],
+    attributes: Mapping[str, str],
+    now_ns: int,
+) -> Anomaly:
+    """Make an anomaly of the point that opened it."""
+    series = series_id(one.key)
+    return Anomaly(
+        id=f"A-{series[:8]}-{one.time_ns // 10**9:x}",
+        series=series,
+        namespace=identity["namespace"],
+        service=identity["service"],
+        instance=identity["instance"],
+        metric=one.key[2].decode(errors="replace"),
+        part=one.key[4],
+        attributes=orjson.dumps(dict(attributes)).decode(),
+        resource=orjson.dumps(dict(resource)).decode(),
+        opened_ns=one.time_ns,
+        closed_ns=None,
+        ended="",
+        recorded_ns=now_ns,
+        detector=detectors.VERSION,
+        **_height(one),  # type: ignore[arg-type]
+    )
+
+
+def peaked(anomaly: Anomaly, one: Scored) -> Anomaly:
+    """Take a higher point for the one that tells of the anomaly."""
+    return replace(anomaly, **_height(one))  # type: ignore[arg-type]
+
+
+def _height(one: Scored) -> dict[str, float | str | None]:
+    known = math.isfinite(one.expected)
+    return {
+        "score": one.score,
+        "threshold": one.threshold,
+        "observed": one.value,
+        "expected": one.expected if known else None,
+        "lower": one.lower if known and math.isfinite(one.lower) else None,
+        "upper": one.upper if known and math.isfinite(one.upper) else None,
+        "direction": "up" if not known or one.value >= one.expected else "down",
+    }
+
+
+def closed(anomaly: Anomaly, time_ns: int, why: str) -> Anomaly:
+    """End an anomaly; never before it began."""
+    return replace(anomaly, closed_ns=max(time_ns, anomaly.opened_ns), ended=why)
+
+
+def told(one: Anomaly) -> Finding:
+    """Make the log event that says that an anomaly opened, or that it is closed."""
+    attributes: dict[str, Value] = {
+        semconv.ANOMALY_ID: one.id,
+        semconv.ANOMALY_METRIC: one.metric,
+        semconv.ANOMALY_SCORE: one.score,
+        semconv.ANOMALY_THRESHOLD: one.threshold,
+        semconv.ANOMALY_OBSERVED: one.observed,
+        semconv.ANOMALY_DIRECTION: one.direction,
+        semconv.ANOMALY_DETECTOR: one.detector,
+        semconv.SUBJECT_NAMESPACE: one.namespace,
+        semconv.SUBJECT_NAME: one.service,
+    }
+    optional = {
+        semconv.ANOMALY_EXPECTED: one.expected,
+        semconv.ANOMALY_LOWER: one.lower,
+        semconv.ANOMALY_UPPER: one.upper,
+        semconv.ANOMALY_PART: one.part or None,
+        semconv.SUBJECT_INSTANCE: one.instance or None,
+    }
+    attributes |= {key: value for key, value in optional.items() if value is not None}
+    if one.closed_ns is None:
+        return finding(
+            semconv.ANOMALY_OPENED, one.id, sentence(one), attributes, time_ns=one.opened_ns, severity="WARN"
+        )
+    seconds = (one.closed_ns - one.opened_ns) / 1e9
+    attributes |= {semconv.ANOMALY_DURATION: seconds, semconv.ANOMALY_ENDED: one.ended}
+    body = f"{sentence(one)}; over after {seconds:g} s ({one.ended.replace('_', ' ')})"
+    return finding(semconv.ANOMALY_CLOSED, one.id, body, attributes, time_ns=one.closed_ns, severity="INFO")
+
+
+def sentence(one: Anomaly) -> str:
+    """Say what a series did.
+
+    >>> identity = ("A-1", "s", "", "shop", "", "queue.depth", "", "{}", "{}")
+    >>> sentence(Anomaly(*identity, 0, None, "", 0, 2.0, 2.1, 31.0, 10.0, 5.0, 15.0, "up", "robust-1"))
+    'queue.depth of shop rose to 31, 3.1 times the 10 expected'
+    """
+    what = f"{one.part} of {one.metric}" if one.part and one.part != "count" else one.metric
+    whose = f" of {one.service}" if one.service else ""
+    went = "rose" if one.direction == "up" else "fell"
+    if one.expected is None:
+        return f"{what}{whose} {went} to {one.observed:.4g}"
+    times = one.observed / one.expected if one.expected else 0.0
+    compared = f"{times:.2g} times the {one.expected:.4g} expected" if times > 0 else f"{one.expected:.4g} was expected"
+    return f"{what}{whose} {went} to {one.observed:.4g}, {compared}"

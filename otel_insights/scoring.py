@@ -1,0 +1,196 @@
+"""Series with their detector and their episodes: points of a request in, scores and what they mean out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import orjson
+
+from otel_insights.analysis import detectors, episodes
+from otel_insights.analysis.expectations import State
+from otel_insights.analysis.series import Observed, Series, SeriesKey
+from otel_insights.store.anomalies import SavedPart
+
+_FIRST_ROWS: Final = 256
+_PART: Final = 1000
+_LATELY_NS: Final = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is no anomaly of a series, whatever its score."""
+
+    direction: str = "both"
+    min_absolute: float = 0.0
+    min_relative: float = 0.0
+    factor: float = 1.0
+    """Multiplies the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A point with its score (above 1: anomalous), what was expected (NaN: nothing), and the band of what is usual."""
+
+    row: int
+    key: SeriesKey
+    time_ns: int
+    value: float
+    score: float
+    expected: float
+    lower: float
+    upper: float
+    threshold: float
+    opened: bool
+    closed: bool
+    is_open: bool
+    lately: bool
+    """Whether the series was anomalous within a day."""
+
+
+@dataclass(slots=True)
+class Scoring:
+    """Owns what is known of series. Not for several threads."""
+
+    most: int
+    limits_of: Callable[[SeriesKey], Limits]
+    series: Series = field(init=False)
+    factors: dict[str, float] = field(default_factory=dict)
+    """By `series_id`: what people have said."""
+    _known: State = field(default_factory=lambda: detectors.new_state(_FIRST_ROWS), init=False)
+    _episodes: State = field(default_factory=lambda: episodes.new_state(_FIRST_ROWS), init=False)
+    _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
+    _limits: dict[int, Limits] = field(default_factory=dict, init=False)
+    """Of the rows that have any."""
+
+    def __post_init__(self) -> None:
+        """Begin without series."""
+        self.series = Series(self.most, self._begin)
+
+    def score(self, observed: Iterable[Observed]) -> list[Scored]:
+        """Score points, each once; those of a series in the order of their times."""
+        points = self.series.read(observed)
+        found: list[Scored] = []
+        for part in detectors.rounds(points):
+            rows, times, values = points.rows[part].astype(np.intp), points.times[part], points.values[part]
+            judged = detectors.judge(self._known, rows, times // 10**9, values)
+            allowed = self._allowed(rows, values, judged.expected)
+            step = episodes.step(self._episodes, rows, times / 1e9, judged.score, allowed)
+            self._anomalous_ns[rows[step.is_open]] = times[step.is_open]
+            lately = (self._anomalous_ns[rows] > 0) & (times - self._anomalous_ns[rows] < _LATELY_NS)
+            margin = judged.scale * step.threshold
+            columns = (
+                rows,
+                times,
+                values,
+                step.score,
+                judged.expected,
+                judged.expected - margin,
+                judged.expected + margin,
+                step.threshold,
+                step.opened,
+                step.closed,
+                step.is_open,
+                lately,
+            )
+            for row, *rest in zip(*(column.tolist() for column in columns), strict=True):
+                key = self.series.keys[row]
+                if key is not None:
+                    found.append(Scored(row, key, *rest))
+        return found
+
+    def _allowed(self, rows: np.ndarray, values: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        allowed = np.ones(len(rows), bool)
+        if self._limits:
+            for at, row in enumerate(rows.tolist()):
+                if limits := self._limits.get(row):
+                    moved = float(values[at] - expected[at])
+                    allowed[at] = (
+                        abs(moved) >= limits.min_absolute
+                        and abs(moved) >= limits.min_relative * abs(float(expected[at]))
+                        and (limits.direction == "both" or (moved > 0) == (limits.direction == "up"))
+                    )
+        return allowed
+
+    def close(self, row: int) -> None:
+        """End an episode: nothing is heard of its series."""
+        self._episodes["open"][row] = False
+
+    def heed(self, factors: dict[str, float]) -> None:
+        """Take over what people have said."""
+        self.factors = factors
+        for row, key in enumerate(self.series.keys):
+            if key is not None:
+                self._set_factor(row, key)
+
+    def _begin(self, rows: np.ndarray) -> None:
+        while int(rows.max()) >= len(self._known):
+            more = min(len(self._known), 16_384)
+            self._known = np.concatenate([self._known, detectors.new_state(more)])
+            self._episodes = np.concatenate([self._episodes, episodes.new_state(more)])
+            self._anomalous_ns = np.concatenate([self._anomalous_ns, np.zeros(more, np.int64)])
+        detectors.begin(self._known, rows)
+        episodes.begin(self._episodes, rows)
+        self._anomalous_ns[rows] = 0
+        for row in rows.tolist():
+            key = self.series.keys[row]
+            if key is not None:
+                limits = self.limits_of(key)
+                self._limits.pop(row, None)
+                if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
+                    self._limits[row] = limits
+                self._set_factor(row, key)
+
+    def _set_factor(self, row: int, key: SeriesKey) -> None:
+        self._episodes["factor"][row] = self.limits_of(key).factor * self.factors.get(series_id(key), 1.0)
+
+    def saved(self) -> Sequence[SavedPart]:
+        """Give all that is to survive a restart, in parts; sums begin anew after it, each with its next point."""
+        rows = [row for row, key in enumerate(self.series.keys) if key is not None]
+        parts = []
+        for start in range(0, len(rows), _PART):
+            some = rows[start : start + _PART]
+            keys = [[*_texts(self.series.keys[row]), self.series.heard_ns[row]] for row in some]
+            body = self._known[some].tobytes() + self._episodes[some].tobytes() + self._anomalous_ns[some].tobytes()
+            parts.append(SavedPart(_MODEL, orjson.dumps(keys), body))
+        return parts
+
+    def restore(self, parts: Iterable[SavedPart]) -> None:
+        """Take up what was saved; what another version saved is passed over, and learnt anew."""
+        for part in parts:
+            keys = orjson.loads(part.keys)
+            size = len(keys) * (detectors.FIELDS.itemsize + episodes.FIELDS.itemsize + 8)
+            if part.detector != _MODEL or len(part.body) != size or len(self.series) + len(keys) > self.most:
+                continue
+            rows = np.array([self.series.take(_key(one[:-1]), one[-1]) for one in keys], np.intp)
+            first = len(keys) * detectors.FIELDS.itemsize
+            second = first + len(keys) * episodes.FIELDS.itemsize
+            self._known[rows] = np.frombuffer(part.body[:first], detectors.FIELDS)
+            self._episodes[rows] = np.frombuffer(part.body[first:second], episodes.FIELDS)
+            self._anomalous_ns[rows] = np.frombuffer(part.body[second:], np.int64)
+            self._episodes["open"][rows] = False
+
+
+_MODEL: Final = f"{detectors.VERSION} {detectors.FIELDS.itemsize} {episodes.FIELDS.itemsize}"
+
+
+def series_id(key: SeriesKey) -> str:
+    """Hash what identifies a series: the same at every start."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in (key[0], key[1], key[2], *sorted(key[3]), key[4].encode()):
+        digest.update(len(part).to_bytes(4, "little") + part)
+    return digest.hexdigest()
+
+
+def _texts(key: SeriesKey | None) -> list[object]:
+    assert key is not None  # noqa: S101 - asked for rows that are taken
+    return [key[0].hex(), key[1].hex(), key[2].hex(), [one.hex() for one in key[3]], key[4]]
+
+
+def _key(texts: Sequence[object]) -> SeriesKey:
+    resource, scope, metric, attributes, what = texts
+    read = bytes.fromhex
+    return read(str(resource)), read(str(scope)), read(str(metric)), tuple(read(one) for one in attributes), str(what)  # type: ignore[attr-defined]

@@ -1,0 +1,217 @@
+"""anomalies: scores metric points as they pass, and tells when a series does what is not expected of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from pydantic import BaseModel, ConfigDict, Field
+
+from otel_insights import anomaly_news, environment, metric_points, score_telemetry, semconv
+from otel_insights.analysis.series import SeriesKey
+from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
+from otel_insights.looking import looked_at
+from otel_insights.metric_points import Point
+from otel_insights.payload import Payload
+from otel_insights.scoring import Limits, Scored, Scoring
+from otel_insights.store import anomalies as memory
+from otel_insights.store.anomalies import Anomaly
+from otel_insights.units import Duration
+
+
+class Rule(BaseModel):
+    """Which series a limit is for, and what is no anomaly of them. Patterns are those of file names (`http.*`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str = "*"
+    service: str = "*"
+    direction: Literal["both", "up", "down"] = "both"
+    """Which way a deviation is to go."""
+    min_absolute: float = Field(default=0.0, ge=0)
+    """The least deviation from what is expected, in the metric's unit (a second, for sums)."""
+    min_relative: float = Field(default=0.0, ge=0)
+    """The least deviation as a share of what is expected."""
+    factor: float = Field(default=1.0, gt=0)
+    """Multiplies the threshold: above 1 for fewer anomalies."""
+    ignore: bool = False
+    """Whether these series are not scored at all."""
+
+
+class AnomaliesSettings(Settings):
+    """What is scored, and what is an anomaly."""
+
+    rules: tuple[Rule, ...] = ()
+    """The first that fits a series holds."""
+    max_series: int = Field(default=20_000, ge=1)
+    """Series that are known; one beyond takes the place of the one not heard of for longest. 3.1 KB each."""
+    forget_after: Duration = 7 * 86_400.0
+    """How long a series that is not heard of is known."""
+    closed_after: Duration = 3600.0
+    """How long nothing is heard of a series until its anomaly is closed."""
+    save_every: Duration = Field(default=600.0, gt=0)
+    """Between two times that what is known of series is saved; a restart goes on from there."""
+    retention: Duration = 90 * 86_400.0
+    """How long closed anomalies are kept."""
+    emit: Literal["none", "anomalous", "all"] = "anomalous"
+    """Of which series scores leave as metrics: those that were anomalous within a day, all, or none."""
+
+
+@dataclass(slots=True)
+class Anomalies(Processor):
+    """Owns what is known of each series. A replay is scored as if it were the first time, from the state of the start."""
+
+    settings: AnomaliesSettings
+    _live: Scoring = field(init=False)
+    _replayed: Scoring = field(init=False)
+    _open: dict[int, Anomaly] = field(default_factory=dict, init=False)
+    """By the row of the series."""
+    _saved_ns: int = field(default=0, init=False)
+    _counted: tuple[int, int] = field(default=(0, 0), init=False)
+
+    async def start(self, host: Host) -> None:
+        """Take up what was known of series; anomalies that were open have ended, for all we know."""
+        self.host = host
+        parts = await host.store.read(memory.saved)
+        factors = await host.store.read(memory.factors)
+        self._live, self._replayed = (Scoring(self.settings.max_series, self._limits_of, factors) for _ in range(2))
+        for scoring in (self._live, self._replayed):
+            scoring.restore(parts)
+        self._saved_ns = host.now_ns()
+        stale = await host.store.read(memory.opened)
+        await self._write([anomaly_news.closed(one, host.now_ns(), "restarted") for one in stale])
+
+    async def process(self, payload: Payload, forward: Consume) -> Accepted:
+        """Score a payload, commit what opened or closed, add scores to it, then forward."""
+        payload = await looked_at(self, payload, self._look)
+        return await forward(payload)
+
+    async def _look(self, payload: Payload) -> None:
+        scoring = self._replayed if payload.replay else self._live
+        began = time.perf_counter()
+        scored = scoring.score(self._theirs(payload))
+        self.host.metrics.add("otel_insights_scored_points", len(scored), processor=str(self.id))
+        if payload.replay:
+            payload.append(score_telemetry.gauges(scored, with_band=False))
+            return
+        self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
+        if changed := self._changes(scored):
+            await self._write(changed)
+        if self.settings.emit != "none":
+            told = [one for one in scored if one.lately or self.settings.emit == "all"]
+            if told:
+                payload.append(score_telemetry.gauges(told, with_band=True))
+
+    def _theirs(self, payload: Payload) -> Iterable[Point]:
+        """Read the points of others than us, but for those that a rule leaves out."""
+        ours = semconv.SCOPE.encode()
+        for point in metric_points.points(payload.data):
+            sender = environment.read(point.resource)
+            if sender is None or sender.key.instance == self.host.instance_id or ours in point.scope:
+                continue
+            if self._is_ignored(sender.key.service, point.metric):
+                continue
+            yield point
+
+    def _is_ignored(self, service: str, metric: bytes) -> bool:
+        rule = self._rule(service, metric.decode(errors="replace")) if self.settings.rules else None
+        return rule is not None and rule.ignore
+
+    def _rule(self, service: str, metric: str) -> Rule | None:
+        for rule in self.settings.rules:
+            if fnmatchcase(metric, rule.metric) and fnmatchcase(service, rule.service):
+                return rule
+        return None
+
+    def _limits_of(self, key: SeriesKey) -> Limits:
+        sender = environment.read(key[0])
+        rule = self._rule(sender.key.service if sender else "", key[2].decode(errors="replace"))
+        if rule is None:
+            return Limits()
+        return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
+
+    def _changes(self, scored: Sequence[Scored]) -> list[Anomaly]:
+        """Note what opened, closed or reached a new height; the last is told with the next change of its anomaly."""
+        changed: list[Anomaly] = []
+        for one in scored:
+            known = self._open.get(one.row)
+            if one.opened and known is None:
+                known = self._open[one.row] = self._opened(one)
+                changed.append(known)
+            elif one.is_open and known is not None and one.score > known.score:
+                self._open[one.row] = anomaly_news.peaked(known, one)
+            elif one.closed and known is not None:
+                changed.append(anomaly_news.closed(self._open.pop(one.row), one.time_ns, "recovered"))
+        return changed
+
+    def _opened(self, one: Scored) -> Anomaly:
+        sender = environment.read(one.key[0])
+        assert sender is not None  # noqa: S101 - what does not parse is not scored
+        identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
+        return anomaly_news.opened(one, identity, sender.configuration, _plain(one.key[3]), self.host.now_ns())
+
+    async def _write(self, changed: Sequence[Anomaly]) -> None:
+        if changed:
+            await self.host.store.write(memory.record, changed, [anomaly_news.told(one) for one in changed])
+            for one in changed:
+                if one.closed_ns is None:
+                    self.host.metrics.add("telemetry_anomalies", service=one.service, metric=one.metric)
+
+    async def analyse(self) -> None:
+        """Heed what people said, close what is not heard of, save what is known, forget what is past its time."""
+        store, now = self.host.store, self.host.now_ns()
+        self._live.heed(await store.read(memory.factors))
+        await self._close_unheard(now)
+        self._live.series.forget_before(now - int(self.settings.forget_after * 1e9))
+        if now - self._saved_ns >= self.settings.save_every * 1e9:
+            await self._save(now)
+        await store.write(memory.forget_before, now - int(self.settings.retention * 1e9))
+        self._count()
+
+    async def _close_unheard(self, now: int) -> None:
+        quiet = now - int(self.settings.closed_after * 1e9)
+        rows = [row for row, one in self._open.items() if self._heard(row) < quiet and one.recorded_ns < quiet]
+        for row in rows:
+            self._live.close(row)
+        await self._write([anomaly_news.closed(self._open.pop(row), now, "no_data") for row in rows])
+
+    def _heard(self, row: int) -> int:
+        return self._live.series.heard_ns[row]
+
+    async def _save(self, now: int) -> None:
+        parts = self._live.saved()
+        for number, part in enumerate(parts):
+            await self.host.store.write(memory.save, number, part, now)
+        await self.host.store.write(memory.drop_parts, len(parts))
+        # heights that were reached since they opened
+        await self.host.store.write(memory.record, [replace(one) for one in self._open.values()], [])
+        self._saved_ns = now
+
+    def _count(self) -> None:
+        late, evicted = self._live.series.late, self._live.series.evicted
+        for name, more in (
+            ("otel_insights_late_points", late - self._counted[0]),
+            ("otel_insights_evicted_series", evicted - self._counted[1]),
+        ):
+            if more:
+                self.host.metrics.add(name, more, processor=str(self.id))
+        self._counted = late, evicted
+
+    async def stop(self) -> None:
+        """Save what is known of series."""
+        await self._save(self.host.now_ns())
+
+
+def _plain(attributes: Iterable[bytes]) -> dict[str, str]:
+    try:
+        return environment.text_of(KeyValue.FromString(one) for one in attributes)
+    except DecodeError:
+        return {}
+
+
+FACTORY = Factory(Kind.PROCESSOR, "anomalies", AnomaliesSettings, Anomalies, frozenset({"metrics"}))
