@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, relay, templates
+from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, relay, scoring, templates
 
 _ALL = {
     "relay": relay.plain,
@@ -18,6 +18,7 @@ _ALL = {
     "clusterings": clusterings.clusterings,
     "templates": templates.templates,
     "guests": guests.guests,
+    "scoring": scoring.scoring,
     "peers": peers.peers,
 }
 

@@ -19,8 +19,8 @@ import psutil
 from benchmarks.sink import RECEIVED
 
 _START_SECONDS = 30.0
-_PROCESSORS = ("memory_limiter", "environments", "exceptions", "logs", "suggestions")
-"""The default pipelines', as in otel_insights/config/defaults.py; traces pass all but `logs`, metrics two."""
+_PROCESSORS = ("memory_limiter", "environments", "anomalies", "exceptions", "logs", "suggestions")
+"""The default pipelines', as in otel_insights/config/defaults.py; but for `runs`."""
 
 
 def free_port() -> int:
@@ -138,7 +138,11 @@ def _configuration(at: Next, home: Path, port: int, *, processors: bool, gzip: b
         if gzip
         else f"{{endpoint: 'http://127.0.0.1:{at.grpc_port}'}}"
     )
-    lines = {"traces": [one for one in chain if one != "logs"], "logs": chain, "metrics": chain[:2]}
+    lines = {
+        "traces": [one for one in chain if one not in {"anomalies", "logs"}],
+        "logs": [one for one in chain if one != "anomalies"],
+        "metrics": chain[:3],
+    }
     pipelines = "\n".join(
         f"    {signal}: {{receivers: [otlp_grpc], processors: [{', '.join(names)}], exporters: [otlp]}}"
         for signal, names in lines.items()

@@ -1,7 +1,8 @@
 """Export requests as applications send them: four resources, spans of about 1 KB, real tracebacks."""
 
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ _RESOURCES = 4
 _FAILURES = 400
 """Distinct failures, stack and message: a service has that many on a bad day."""
 _START = 1_760_000_000_000_000_000
+_POINT_TIME = _START + 10**10
 _WITHIN = 5 * 10**9
 """Nanoseconds over which the telemetry of one request is spread."""
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
@@ -45,12 +47,15 @@ class Request:
     """Offsets of request ids in messages, a row of 32 for each place where one stands."""
     _token_of: NDArray[np.int64]
     """Which of the tokens stands there."""
+    _times: NDArray[np.int64]
+    """Offsets of the times of metric points, a row of 8 for each."""
 
     def fresh(self, rng: np.random.Generator) -> bytes:
-        """The same request with trace ids, and request ids in messages, that were never seen before."""
-        if not len(self._trace_ids):
-            return self.data
+        """The same request with trace ids, request ids in messages, and times of points that were never seen before."""
         new = np.frombuffer(self.data, np.uint8).copy()
+        if len(self._times):
+            new[self._times] = np.frombuffer(time.time_ns().to_bytes(8, "little"), np.uint8)
+            return new.tobytes()
         new[self._trace_ids] = rng.integers(0, 256, self._trace_ids.shape, np.uint8)
         if len(self._tokens):
             tokens = rng.choice(_HEX, (int(self._token_of.max()) + 1, 32))
@@ -79,7 +84,9 @@ def request(signal: Signal, items: int, share: float = 0.0, *, distinct: bool = 
         return rng.choice(_pool()).of_request(tokens[-1] if distinct else "0" * 32)
 
     data = build(rng, items, failure, ids).SerializeToString()
-    places = [(at, number) for number, token in enumerate(tokens if distinct else ()) for at in _all(data, token)]
+    places = [
+        (at, number) for number, token in enumerate(tokens if distinct else ()) for at in _all(data, token.encode())
+    ]
     return Request(
         signal,
         items,
@@ -87,6 +94,7 @@ def request(signal: Signal, items: int, share: float = 0.0, *, distinct: bool = 
         _offsets(_in_order(data, ids), 16),
         _offsets([at for at, _ in places], 32),
         np.array([number for _, number in places], np.int64),
+        _offsets(_all(data, b"\x19" + _POINT_TIME.to_bytes(8, "little"), 1) if signal is Signal.METRICS else [], 8),
     )
 
 
@@ -95,8 +103,8 @@ def _pool() -> list[Failure]:
     return failures(random.Random(11), _FAILURES)
 
 
-def _offsets(starts: list[int], length: int) -> NDArray[np.int64]:
-    return np.array(starts, np.int64).reshape(-1, 1) + np.arange(length)
+def _offsets(starts: Iterable[int], length: int) -> NDArray[np.int64]:
+    return np.array(list(starts), np.int64).reshape(-1, 1) + np.arange(length)
 
 
 def _in_order(data: bytes, ids: list[bytes]) -> list[int]:
@@ -108,11 +116,11 @@ def _in_order(data: bytes, ids: list[bytes]) -> list[int]:
     return found
 
 
-def _all(data: bytes, token: str) -> Iterator[int]:
-    at = data.find(token.encode())
+def _all(data: bytes, token: bytes, further: int = 0) -> Iterator[int]:
+    at = data.find(token)
     while at >= 0:
-        yield at
-        at = data.find(token.encode(), at + len(token))
+        yield at + further
+        at = data.find(token, at + len(token))
 
 
 def _resource(number: int) -> Resource:
@@ -245,6 +253,6 @@ def _add_point(rng: random.Random, metric: Metric, kind: int, point: int) -> Non
         added.explicit_bounds.extend([0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000])
         added.bucket_counts.extend(rng.randrange(100) for _ in range(16))
         added.count = sum(added.bucket_counts)
-    added.start_time_unix_nano, added.time_unix_nano = _START, _START + 10**10
+    added.start_time_unix_nano, added.time_unix_nano = _START, _POINT_TIME
     values = {"http.route": f"/api/{point}", "http.request.method": "GET", "pod": f"p{point}"}
     added.attributes.extend(attribute(key, value) for key, value in values.items())

@@ -66,6 +66,11 @@ class SelfMetrics:
 
 _HELP = {
     "otelcol_processor_refused_items": "Records that the processor refused, so that the sender tries again",
+    "otel_insights_evicted_series": "Metric series that made room for new ones",
+    "otel_insights_late_points": "Metric points that came after a later one of their series, or twice",
+    "otel_insights_scored_points": "Metric points that were scored",
+    "otel_insights_scoring_duration_seconds": "How long the last request of metrics took to score",
+    "telemetry_anomalies": "Anomalies that opened",
     "otel_insights_uninspected_items": "Records that passed without insight, since they could not be decoded",
 }
 

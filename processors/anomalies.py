@@ -17,7 +17,7 @@ from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
 from otel_insights.metric_points import Point
-from otel_insights.payload import Payload
+from otel_insights.payload import Payload, Signal
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
 from otel_insights.store.anomalies import Anomaly
@@ -88,7 +88,8 @@ class Anomalies(Processor):
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Score a payload, commit what opened or closed, add scores to it, then forward."""
-        payload = await looked_at(self, payload, self._look)
+        if payload.signal is Signal.METRICS:
+            payload = await looked_at(self, payload, self._look)
         return await forward(payload)
 
     async def _look(self, payload: Payload) -> None:

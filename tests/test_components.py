@@ -36,6 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "receivers.otlp_file": {"path": "{folder}/in.jsonl"},
     "receivers.otlp_grpc": {"endpoint": "127.0.0.1:0"},
     "receivers.otlp_http": {"endpoint": "127.0.0.1:0"},
+    "processors.anomalies": {},
     "processors.environments": {},
     "processors.exceptions": {},
     "processors.logs": {},

@@ -36,7 +36,7 @@ class Rich(Settings):
 
 def registry(*receivers: str) -> Registry:
     defaults = ["otlp_grpc", "otlp_http", "insights", *receivers]
-    processors = ["memory_limiter", "environments", "exceptions", "logs", "runs", "suggestions"]
+    processors = ["memory_limiter", "anomalies", "environments", "exceptions", "logs", "runs", "suggestions"]
     return Registry.of(
         [
             *[Factory(Kind.RECEIVER, name, Plain, Receiver, ALL) for name in defaults],
@@ -86,7 +86,7 @@ def test_without_a_file_the_default_pipelines_hold() -> None:
     assert [*map(str, lines["logs"].receivers)] == ["otlp_grpc", "otlp_http", "insights"]
     assert tuple(map(str, lines["logs"].processors)) == learn
     assert tuple(map(str, lines["traces"].processors)) == tuple(one for one in learn if one not in {"logs", "runs"})
-    assert tuple(map(str, lines["metrics"].processors)) == learn[:2]
+    assert tuple(map(str, lines["metrics"].processors)) == (*learn[:2], "anomalies")
     assert not config.used(Kind.EXPORTER)
     assert config.api
     assert config.api.endpoint == "127.0.0.1:8080"

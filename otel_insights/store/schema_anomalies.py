@@ -26,7 +26,8 @@ ANOMALIES: Final = (
     ) WITHOUT ROWID;
     -- What detectors know of series, in parts of a thousand; the last one saved.
     CREATE TABLE series_state (
-        part INTEGER PRIMARY KEY, detector TEXT NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL, saved_ns INTEGER NOT NULL
+        part INTEGER PRIMARY KEY, detector TEXT NOT NULL, keys BLOB NOT NULL, body BLOB NOT NULL,
+        saved_ns INTEGER NOT NULL
     );
     """,
 )

@@ -1,0 +1,146 @@
+"""From OTLP points to values that can be compared: each rule of the metrics data model in a row."""
+
+import math
+
+import pytest
+
+from otel_insights.analysis.series import Series
+from otel_insights.metric_points import CUMULATIVE, DELTA, Point
+
+S = 10**9
+
+
+def point(time: float, value: float | None, *, kind="sum", temporality=CUMULATIVE, start=1.0, monotonic=True, **more):
+    fields = {"resource": b"r", "scope": b"s", "metric": b"m", "attributes": (b"a",), **more}
+    return Point(
+        **fields,
+        kind=kind,
+        temporality=temporality,
+        monotonic=monotonic,
+        start_ns=int(start * S),
+        time_ns=int(time * S),
+        value=value,
+    )
+
+
+def gauge(time: float, value: float | None, **more):
+    return point(time, value, kind="gauge", temporality=0, start=0, monotonic=False, **more)
+
+
+def values(series: Series, *points: Point) -> list[tuple[float, float]]:
+    read = series.read(points)
+    return list(zip((read.times / S).tolist(), read.values.tolist(), strict=True))
+
+
+@pytest.fixture
+def series() -> Series:
+    return Series(100, lambda rows: None)
+
+
+RULES = [
+    ("a gauge is what it is", [gauge(10, 5), gauge(20, 3)], [(10, 5), (20, 3)]),
+    ("no recorded value is missing, and is never 0", [gauge(10, 5), gauge(20, None)], [(10, 5)]),
+    ("what is no number is missing", [gauge(10, math.nan), gauge(20, math.inf), gauge(30, 1)], [(30, 1)]),
+    ("of a point twice the first counts", [gauge(10, 5), gauge(10, 6)], [(10, 5)]),
+    ("a late point is left out", [gauge(10, 5), gauge(5, 6)], [(10, 5)]),
+    ("a cumulative sum becomes a rate", [point(10, 5), point(20, 25), point(30, 25)], [(20, 2), (30, 0)]),
+    ("the first point of a sum says no rate", [point(10, 5)], []),
+    ("a reset counts from its start", [point(10, 50), point(30, 8, start=26)], [(30, 2)]),
+    ("a reset without a new start counts from the last point", [point(10, 50), point(20, 10)], [(20, 1)]),
+    ("a start that is the point's own time is unknown", [point(10, 50), point(20, 9, start=20)], []),
+    ("after that it goes on", [point(10, 50), point(20, 9, start=20), point(30, 19, start=20)], [(30, 1)]),
+    (
+        "a sum that may fall is what it is",
+        [point(10, 5, monotonic=False), point(20, 3, monotonic=False)],
+        [(10, 5), (20, 3)],
+    ),
+    ("a delta is a rate over its own time", [point(10, 20, temporality=DELTA, start=5)], [(10, 4)]),
+    (
+        "a gap between deltas is no value",
+        [point(10, 20, temporality=DELTA, start=5), point(40, 10, temporality=DELTA, start=30)],
+        [(10, 4), (40, 1)],
+    ),
+    (
+        "deltas without a start count from the last one",
+        [point(10, 20, temporality=DELTA, start=0), point(20, 10, temporality=DELTA, start=0)],
+        [(20, 1)],
+    ),
+    ("a point without a time is left out", [gauge(0, 5)], []),
+]
+
+
+@pytest.mark.parametrize(("points", "expected"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES])
+def test_rule_of_the_data_model(series, points, expected):
+    assert values(series, *points) == expected
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule[0] for rule in RULES])
+def test_how_points_are_cut_into_requests_does_not_matter(series, rule):
+    assert [value for one in rule[1] for value in values(series, one)] == rule[2]
+
+
+def histogram(time: float, *buckets: int, temporality=CUMULATIVE, start=1.0):
+    return point(
+        time,
+        float(sum(buckets)),
+        kind="count",
+        temporality=temporality,
+        start=start,
+        buckets=buckets,
+        bounds=(1.0, 2.0),
+    )
+
+
+def parts(series: Series, *points: Point) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    read = series.read(points)
+    for row, value in zip(read.rows.tolist(), read.values.tolist(), strict=True):
+        key = series.keys[row]
+        assert key
+        found.setdefault(key[4], []).append(value)
+    return found
+
+
+def test_a_histogram_gives_its_count_a_second_and_the_percentiles_of_the_interval(series):
+    assert parts(series, histogram(10, 100, 0, 0), histogram(20, 100, 10, 0)) == {
+        "count": [1.0],
+        "p50": [1.5],
+        "p95": [1.95],
+        "p99": [1.99],
+    }
+
+
+def test_an_interval_in_which_nothing_came_has_no_percentiles(series):
+    assert parts(series, histogram(10, 100, 0, 0), histogram(20, 100, 0, 0)) == {"count": [0.0]}
+
+
+def test_buckets_of_a_histogram_that_began_anew_count_whole(series):
+    found = parts(series, histogram(10, 100, 0, 0), histogram(20, 0, 10, 0, start=15))
+    assert (found["count"], found["p50"]) == ([2.0], [1.5])
+
+
+def test_delta_histograms_stand_for_themselves(series):
+    assert parts(series, histogram(10, 0, 10, 0, temporality=DELTA, start=0.0 + 5))["p50"] == [1.5]
+
+
+def test_series_differ_by_resource_scope_name_and_attributes(series):
+    points = [gauge(10, 1), *(gauge(10, 2, **{name: (b"x",) if name == "attributes" else b"x"}) for name in
+              ("resource", "scope", "metric", "attributes"))]  # fmt: skip
+    assert len(values(series, *points)) == len(series) == 5
+
+
+def test_a_new_series_beyond_the_cap_takes_the_place_of_the_one_not_heard_of_for_longest():
+    begun: list[int] = []
+    series = Series(3, lambda rows: begun.extend(rows.tolist()))
+    for time, name in enumerate((b"a", b"b", b"c", b"a", b"d"), 1):
+        values(series, gauge(time, 1, metric=name))
+    assert (len(series), series.evicted) == (3, 1)
+    assert [key and key[2] for key in series.keys] == [b"a", b"d", b"c"]
+    assert begun == [0, 1, 2, 1]
+
+
+def test_series_that_are_not_heard_of_are_let_go(series):
+    values(series, gauge(10, 1, metric=b"a"), gauge(20, 1, metric=b"b"))
+    series.forget_before(15 * S)
+    assert [key and key[2] for key in series.keys] == [None, b"b"]
+    assert values(series, gauge(12, 2, metric=b"a")) == [(12, 2)], "it begins anew"

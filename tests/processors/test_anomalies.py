@@ -1,0 +1,246 @@
+"""The processor `anomalies`: real requests of metrics in, findings and scores out."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from otlp_samples import T0, Sink, build, passing, resource, values
+
+from otel_insights import own_metrics, semconv
+from otel_insights.payload import Payload, Signal, attribute
+from otel_insights.processors.anomalies import FACTORY
+from otel_insights.store import anomalies, outbox
+
+MINUTE = 60 * 10**9
+SPIKE = 2000
+OF = resource("i-1", "shop", "demo")
+
+
+def load(at: int) -> float:
+    return 100 + 30 * math.sin(at / 1440 * 2 * math.pi) + (at * 7919 % 13) / 3
+
+
+def request(first: int, last: int, *, spikes=(), metric="queue.depth", of=OF, value=load) -> Payload:
+    """Points of minutes from one to another; those in a spike are much higher."""
+    made = ExportMetricsServiceRequest()
+    part = made.resource_metrics.add(resource=of)
+    points = part.scope_metrics.add().metrics.add(name=metric).gauge.data_points
+    for at in range(first, last):
+        points.add(
+            time_unix_nano=T0 + at * MINUTE,
+            as_double=value(at) + (150 if any(spike <= at < spike + 5 for spike in spikes) else 0),
+            attributes=[attribute("queue", "orders")],
+        )
+    return Payload.of(made)
+
+
+async def started(host, **settings):
+    made = build(FACTORY, **settings)
+    await made.start(host)
+    return made
+
+
+async def send(processor, *payloads: Payload) -> list[Payload]:
+    sink = Sink()
+    for payload in payloads:
+        await passing([processor], payload, sink)
+    return sink.got
+
+
+def scores(payload: Payload, name: str = semconv.ANOMALY_SCORE) -> dict[int, float]:
+    return {
+        (point.time_unix_nano - T0) // MINUTE: point.as_double
+        for part in payload.message().resource_metrics
+        for scope in part.scope_metrics
+        for metric in scope.metrics
+        if metric.name == name
+        for point in metric.gauge.data_points
+    }
+
+
+async def told(host) -> list[tuple[str, dict]]:
+    waiting = await host.store.read(outbox.waiting)
+    records = [LogRecord.FromString(one.record) for one in waiting]
+    return [(one.event_name, values(one.attributes)) for one in records]
+
+
+async def test_a_spike_is_one_anomaly_that_opens_and_closes_and_is_told(host):
+    processor = await started(host)
+    await send(processor, *(request(at, at + 60, spikes=[SPIKE]) for at in range(0, 2100, 60)))
+    (one,) = await host.store.read(anomalies.page)
+    assert (one.service, one.metric, one.direction, one.ended) == ("shop", "queue.depth", "up", "recovered")
+    assert one.opened_ns == T0 + SPIKE * MINUTE
+    assert one.closed_ns is not None
+    assert one.closed_ns >= T0 + (SPIKE + 5) * MINUTE
+    assert one.score > 1
+    assert one.expected is not None
+    assert one.lower is not None
+    assert one.upper is not None
+    assert one.lower < one.expected < one.upper < one.observed
+    assert '"queue":"orders"' in one.attributes
+    (opened, how), (closed, _) = await told(host)
+    assert (opened, closed) == (semconv.ANOMALY_OPENED, semconv.ANOMALY_CLOSED)
+    assert how[semconv.ANOMALY_METRIC] == "queue.depth"
+    assert how[semconv.SUBJECT_NAME] == "shop"
+    families = {one.name: one.points for one in await host.store.read(own_metrics.found)}
+    assert list(families[semconv.ANOMALIES]) == [
+        ({semconv.SERVICE_NAME: "shop", semconv.ANOMALY_METRIC: "queue.depth"}, 1)
+    ]
+    assert host.metrics.value("telemetry_anomalies", service="shop", metric="queue.depth") == 1
+
+
+async def test_scores_leave_for_series_that_were_anomalous_lately_and_for_no_others(host):
+    processor = await started(host)
+    before = request(0, 1980)
+    data = before.data
+    quiet, spiking, after = await send(processor, before, request(1980, 2040, spikes=[SPIKE]), request(2040, 2100))
+    assert quiet.data == data
+    assert spiking.data.startswith(request(1980, 2040, spikes=[SPIKE]).data), "what came is all still there"
+    assert min(scores(spiking)[at] for at in range(SPIKE, SPIKE + 5)) > 1
+    assert len(scores(after)) == 60
+    assert max(scores(after)[at] for at in range(2045, 2100)) <= 1
+    upper, lower = (scores(after, name) for name in (semconv.ANOMALY_UPPER, semconv.ANOMALY_LOWER))
+    assert all(lower[at] < load(at) < upper[at] for at in range(2060, 2100))
+    point = after.message().resource_metrics[-1].scope_metrics[0].metrics[0].gauge.data_points[0]
+    assert values(point.attributes) == {"queue": "orders", semconv.ANOMALY_METRIC: "queue.depth"}
+    assert after.message().resource_metrics[-1].resource == OF
+
+
+async def test_a_replay_is_scored_whole_as_it_was_the_first_time(host):
+    processor = await started(host, emit="all")
+    payloads = [request(at, at + 60, spikes=[SPIKE]) for at in range(0, 2100, 60)]
+    live = await send(processor, *(Payload(Signal.METRICS, one.data) for one in payloads))
+    again = await send(processor, *(Payload(Signal.METRICS, one.data, replay=True) for one in payloads))
+    assert [scores(one) for one in live] == [scores(one) for one in again]
+    assert len(await host.store.read(anomalies.page)) == 1
+
+
+async def test_the_same_request_again_changes_nothing(host):
+    processor = await started(host)
+    await send(processor, request(0, 1990))
+    for _ in range(3):
+        await send(processor, request(1990, 2010, spikes=[SPIKE]))
+    await processor.analyse()
+    assert len(await host.store.read(anomalies.page)) == 1
+    assert host.metrics.value("otel_insights_late_points", processor="anomalies") == 40
+
+
+async def test_what_is_known_survives_a_restart(host):
+    first = await started(host)
+    await send(first, request(0, 1980))
+    await first.stop()
+    second = await started(host)
+    await send(second, request(1980, 2040, spikes=[SPIKE]))
+    (one,) = await host.store.read(anomalies.page)
+    assert one.opened_ns == T0 + SPIKE * MINUTE
+    assert one.expected == pytest.approx(load(SPIKE), abs=15)
+    third = await started(host)
+    (one,) = await host.store.read(anomalies.page)
+    assert one.ended in {"restarted", "recovered"}
+    await third.stop()
+
+
+async def test_an_anomaly_that_is_open_at_a_restart_has_ended_for_all_we_know(host):
+    first = await started(host)
+    await send(first, request(0, 2003, spikes=[SPIKE]))
+    assert len(await host.store.read(anomalies.opened)) == 1
+    await started(host)
+    (one,) = await host.store.read(anomalies.page)
+    assert one.ended == "restarted"
+
+
+async def test_an_anomaly_of_which_nothing_more_is_heard_is_closed(host):
+    processor = await started(host)
+    host.now = T0 + 2003 * MINUTE
+    await send(processor, request(0, 2003, spikes=[SPIKE]))
+    await processor.analyse()
+    assert len(await host.store.read(anomalies.opened)) == 1
+    host.now += 61 * MINUTE
+    await processor.analyse()
+    (one,) = await host.store.read(anomalies.page)
+    assert one.ended == "no_data"
+    await send(processor, request(2100, 2110))
+    assert (await host.store.read(anomalies.get, one.id)).closed_ns == one.closed_ns
+
+
+async def test_what_people_call_no_anomaly_raises_the_threshold_of_its_series(host):
+    processor = await started(host)
+    await send(processor, *(request(at, at + 60, spikes=[SPIKE]) for at in range(0, 2100, 60)))
+    (one,) = await host.store.read(anomalies.page)
+    judged = await host.store.write(anomalies.judge, one.id, "not_anomaly")
+    assert judged.verdict == "not_anomaly"
+    assert list((await host.store.read(anomalies.factors)).values()) == [1.5]
+    await processor.analyse()
+    await send(processor, request(2100, 3440), request(3440, 3460, spikes=[3450]))
+    second = (await host.store.read(anomalies.page))[0]
+    assert second.id != one.id
+    assert second.threshold > 1.2 * one.threshold, "1.5 times what it is without, which falls with the series' age"
+    await host.store.write(anomalies.judge, one.id, "anomaly")
+    assert await host.store.read(anomalies.factors) == {}
+
+
+RULES = [
+    {"ignore": True},
+    {"min_absolute": 1000.0},
+    {"min_relative": 5.0},
+    {"factor": 100.0},
+    {"metric": "queue.*", "service": "sh?p", "ignore": True},
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: next(iter(rule)))
+async def test_a_rule_says_what_is_no_anomaly(host, rule):
+    processor = await started(host, rules=[{"metric": "other", "factor": 1.0}, rule])
+    await send(processor, request(0, 2100, spikes=[SPIKE]))
+    assert await host.store.read(anomalies.page) == []
+
+
+async def test_a_rule_says_which_way_a_deviation_is_to_go(host):
+    processor = await started(host, rules=[{"direction": "down"}])
+    await send(processor, request(0, 2100, spikes=[SPIKE]))
+    assert {one.direction for one in await host.store.read(anomalies.page)} <= {"down"}
+
+
+async def test_the_first_rule_that_fits_holds(host):
+    processor = await started(host, rules=[{"metric": "queue.*"}, {"ignore": True}])
+    await send(processor, request(0, 2100, spikes=[SPIKE]))
+    assert len(await host.store.read(anomalies.page)) == 1
+
+
+async def test_own_telemetry_is_not_scored(host):
+    processor = await started(host, emit="all")
+    ours = resource(host.instance_id)
+    payload = request(0, 50, of=ours)
+    data = payload.data
+    (got,) = await send(processor, payload)
+    assert got.data == data
+
+
+async def test_series_beyond_the_cap_make_room_and_are_counted(host):
+    processor = await started(host, max_series=5)
+    for number in range(20):
+        await send(processor, request(number, number + 1, metric=f"m{number}"))
+    await processor.analyse()
+    assert host.metrics.value("otel_insights_evicted_series", processor="anomalies") == 15
+    await processor.stop()
+
+
+async def test_anomalies_are_listed_by_pages_and_filters(host):
+    processor = await started(host)
+    await send(processor, request(0, 2100, spikes=[SPIKE]))
+    (one,) = await host.store.read(anomalies.page)
+    copies = [
+        replace(one, id=f"A-{number}", opened_ns=one.opened_ns + 1 + number, metric="m" if number % 2 else one.metric)
+        for number in range(10)
+    ]
+    await host.store.write(anomalies.record, copies, [])
+    first = await host.store.read(anomalies.page, limit=6)
+    rest = await host.store.read(anomalies.page, limit=6, after=first[-1].id)
+    assert [one.id for one in first + rest] == [f"A-{number}" for number in range(9, -1, -1)] + [one.id]
+    assert len(await host.store.read(anomalies.page, metric="m", service="shop")) == 5
+    assert await host.store.read(anomalies.page, is_open=True) == []
+    assert await host.store.read(anomalies.page, since_ns=(one.closed_ns or 0) + 1) == []
+    with pytest.raises(anomalies.UnknownAnomaly, match="no anomaly 'x'"):
+        await host.store.read(anomalies.get, "x")
