@@ -64,7 +64,7 @@ class AnomaliesSettings(Settings):
 
 @dataclass(slots=True)
 class Anomalies(Processor):
-    """Owns what is known of each series. A replay is scored as if it were the first time, from the state of the start."""
+    """Owns what is known of each series. A replay is scored as if it were the first time, from the same state."""
 
     settings: AnomaliesSettings
     _live: Scoring = field(init=False)
