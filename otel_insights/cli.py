@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from otel_insights.cli_alerts import app as alerts_app
+from otel_insights.cli_anomalies import app as anomalies_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_logs import add_commands as add_logs
@@ -32,6 +33,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(clusters_app, name="clusters")
 app.add_typer(templates_app, name="templates")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(anomalies_app, name="anomalies")
 app.add_typer(runs_app, name="runs")
 
 ConfigOption = Annotated[

@@ -117,7 +117,7 @@ def _last_of(group: Sequence[Trouble], service: str) -> int:
 def about(incident: Incident, changes: Sequence[_Change], *, after_ns: int = OTHER_SERVICE_NS) -> list[_Change]:
     """Choose changes in an incident's services: from `BEFORE_NS` before it until `after_ns` after its last beginning.
 
-    In the order of their times. That they came before is no proof of a cause.
+    In the order of their times, those of one time as they were given. That they came before is no proof of a cause.
     """
     found = [
         one
@@ -126,4 +126,4 @@ def about(incident: Incident, changes: Sequence[_Change], *, after_ns: int = OTH
         and one.service in incident.services
         and incident.began_ns - BEFORE_NS <= one.time_ns <= incident.last_began_ns + after_ns
     ]
-    return sorted(found, key=lambda each: (each.time_ns, each.id))
+    return sorted(found, key=lambda each: each.time_ns)

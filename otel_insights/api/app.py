@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from otel_insights.api import (
+    anomalies,
     beacons,
     clusters,
     events,
     feedback,
     health,
+    incidents,
     ingest,
     logs,
     problems,
@@ -45,6 +47,19 @@ def create_app(service: Service) -> FastAPI:
     problems.install(app)
     describe(app)
     contents.install(app, service, tokens)
-    for subject in (health, clusters, suggest, feedback, templates, logs, runs, beacons, ingest, events):
+    for subject in (
+        health,
+        clusters,
+        suggest,
+        feedback,
+        anomalies,
+        incidents,
+        templates,
+        logs,
+        runs,
+        beacons,
+        ingest,
+        events,
+    ):
         app.include_router(subject.routes(service))
     return app

@@ -54,7 +54,8 @@ def note(db: Database, environment_id: int, known: Mapping[str, str], told: Mapp
 def came_up(db: Database, namespace: str, service: str, from_ns: int, until_ns: int) -> list[CameUp]:
     """List the values that a service's environments had for the first time then, the earliest first.
 
-    None for a service that itself was new then: all would be.
+    None for a service that itself was new then, and none of a kind of which the environments before it had told nothing
+    (packages, say): all would be.
     """
     found: dict[tuple[str, str, str], list[int]] = {}
     for key, before, after, time_ns in db.execute(
@@ -92,11 +93,12 @@ def _with_new_environments(
     for body, count in old:
         for key, value in json.loads(body).items():
             values.setdefault(key, Counter())[value] += count
+    told = tuple(kind for kind in _KINDS if any(key.startswith(kind) for key in values))
     return [
         (key, values[key].most_common(1)[0][0] if key in values else "", value, time_ns)
         for time_ns, body in new
         for key, value in json.loads(body).items()
-        if counts_as_change(key) and value not in values.get(key, ())
+        if counts_as_change(key) and value not in values.get(key, ()) and (key in values or key.startswith(told))
     ]
 
 
