@@ -6,7 +6,7 @@ Data model: https://opentelemetry.io/docs/specs/otel/metrics/data-model/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -39,8 +39,11 @@ class Point(NamedTuple):
     bounds: Sequence[float] = ()
 
 
-def points(data: bytes) -> Iterator[Point]:
-    """Read an export request of metrics; raises BadData where it does not parse."""
+def points(data: bytes, wants: Callable[[bytes, bytes, bytes], bool] = lambda *_: True) -> Iterator[Point]:
+    """Read an export request of metrics; raises BadData where it does not parse.
+
+    `wants` is asked, with resource, scope and name, whether a metric is to be read at all.
+    """
     try:
         request = _REQUEST.FromString(data)
     except DecodeError as error:
@@ -51,7 +54,7 @@ def points(data: bytes) -> Iterator[Point]:
             scope = b"".join(inner.scope)
             for metric in inner.metrics:
                 kind = metric.WhichOneof("data")
-                if kind is not None:
+                if kind is not None and wants(resource, scope, metric.name):
                     read = _numbers if kind in _NUMBERS else _counts
                     yield from read(resource, scope, metric.name, kind, getattr(metric, kind))
 

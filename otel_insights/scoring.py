@@ -70,8 +70,11 @@ class Scoring:
         """Begin without series."""
         self.series = Series(self.most, self._begin)
 
-    def score(self, observed: Iterable[Observed]) -> list[Scored]:
-        """Score points, each once; those of a series in the order of their times."""
+    def score(self, observed: Iterable[Observed], *, everything: bool = False) -> tuple[int, list[Scored]]:
+        """Score points, each once; those of a series in the order of their times.
+
+        Returns how many were scored, and those of series that are or lately were anomalous, or with `everything` all.
+        """
         points = self.series.read(observed)
         found: list[Scored] = []
         for part in detectors.rounds(points):
@@ -82,6 +85,7 @@ class Scoring:
             self._anomalous_ns[rows[step.is_open]] = times[step.is_open]
             lately = (self._anomalous_ns[rows] > 0) & (times - self._anomalous_ns[rows] < _LATELY_NS)
             margin = judged.scale * step.threshold
+            told = slice(None) if everything else np.flatnonzero(lately | step.closed)
             columns = (
                 rows,
                 times,
@@ -96,11 +100,11 @@ class Scoring:
                 step.is_open,
                 lately,
             )
-            for row, *rest in zip(*(column.tolist() for column in columns), strict=True):
+            for row, *rest in zip(*(column[told].tolist() for column in columns), strict=True):
                 key = self.series.keys[row]
                 if key is not None:
                     found.append(Scored(row, key, *rest))
-        return found
+        return len(points), found
 
     def _allowed(self, rows: np.ndarray, values: np.ndarray, expected: np.ndarray) -> np.ndarray:
         allowed = np.ones(len(rows), bool)

@@ -16,7 +16,6 @@ from otel_insights import anomaly_news, environment, metric_points, score_teleme
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
-from otel_insights.metric_points import Point
 from otel_insights.payload import Payload, Signal
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
@@ -62,6 +61,9 @@ class AnomaliesSettings(Settings):
     """Of which series scores leave as metrics: those that were anomalous within a day, all, or none."""
 
 
+_OURS = semconv.SCOPE.encode()
+
+
 @dataclass(slots=True)
 class Anomalies(Processor):
     """Owns what is known of each series. A replay is scored as if it were the first time, from the same state."""
@@ -95,8 +97,9 @@ class Anomalies(Processor):
     async def _look(self, payload: Payload) -> None:
         scoring = self._replayed if payload.replay else self._live
         began = time.perf_counter()
-        scored = scoring.score(self._theirs(payload))
-        self.host.metrics.add("otel_insights_scored_points", len(scored), processor=str(self.id))
+        everything = payload.replay or self.settings.emit == "all"
+        count, scored = scoring.score(metric_points.points(payload.data, self._wants), everything=everything)
+        self.host.metrics.add("otel_insights_scored_points", count, processor=str(self.id))
         if payload.replay:
             payload.append(score_telemetry.gauges(scored, with_band=False))
             return
@@ -104,24 +107,16 @@ class Anomalies(Processor):
         if changed := self._changes(scored):
             await self._write(changed)
         if self.settings.emit != "none":
-            told = [one for one in scored if one.lately or self.settings.emit == "all"]
-            if told:
-                payload.append(score_telemetry.gauges(told, with_band=True))
+            if scored:
+                payload.append(score_telemetry.gauges(scored, with_band=True))
 
-    def _theirs(self, payload: Payload) -> Iterable[Point]:
-        """Read the points of others than us, but for those that a rule leaves out."""
-        ours = semconv.SCOPE.encode()
-        for point in metric_points.points(payload.data):
-            sender = environment.read(point.resource)
-            if sender is None or sender.key.instance == self.host.instance_id or ours in point.scope:
-                continue
-            if self._is_ignored(sender.key.service, point.metric):
-                continue
-            yield point
-
-    def _is_ignored(self, service: str, metric: bytes) -> bool:
-        rule = self._rule(service, metric.decode(errors="replace")) if self.settings.rules else None
-        return rule is not None and rule.ignore
+    def _wants(self, resource: bytes, scope: bytes, metric: bytes) -> bool:
+        """Whether a metric is to be scored: it is another's than ours, and no rule leaves it out."""
+        sender = environment.read(resource)
+        if sender is None or sender.key.instance == self.host.instance_id or _OURS in scope:
+            return False
+        rule = self._rule(sender.key.service, metric.decode(errors="replace")) if self.settings.rules else None
+        return rule is None or not rule.ignore
 
     def _rule(self, service: str, metric: str) -> Rule | None:
         for rule in self.settings.rules:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 from typing import Final, Protocol
 
 import numpy as np
@@ -138,8 +139,8 @@ class Series:
             since, added, buckets = one.start_ns or (last.time_ns if last else 0), value, tuple(one.buckets)
         elif last is not None and last.start_ns == one.start_ns and value >= last.value:
             since, added = last.time_ns, value - last.value
-            same = len(last.buckets) == len(one.buckets)
-            buckets = tuple(new - old for new, old in zip(one.buckets, last.buckets, strict=True)) if same else ()
+            same = added > 0 and len(last.buckets) == len(one.buckets)
+            buckets = tuple(map(sub, one.buckets, last.buckets)) if same else ()
         elif last is None:
             return []  # nobody knows over how long it came
         else:  # it began anew; a start that is the point's own time is unknown, and contributes nothing
