@@ -106,9 +106,8 @@ class Anomalies(Processor):
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
         if changed := self._changes(scored):
             await self._write(changed)
-        if self.settings.emit != "none":
-            if scored:
-                payload.append(score_telemetry.gauges(scored, with_band=True))
+        if self.settings.emit != "none" and scored:
+            payload.append(score_telemetry.gauges(scored, with_band=True))
 
     def _wants(self, resource: bytes, scope: bytes, metric: bytes) -> bool:
         """Whether a metric is to be scored: it is another's than ours, and no rule leaves it out."""
