@@ -29,7 +29,13 @@ logger = logging.getLogger(__name__)
 
 _ROOT: Final = f"{semconv.SCOPE}."
 _EVENTS: Final = tuple(one.name.removeprefix(_ROOT) for one in semconv.EMITTED if one.kind == "event")
-_NO_REASON_TO_WAKE: Final = ("cluster.merged", "cluster.resolved", "log.template.vanished", "suggestion.withdrawn")
+_NO_REASON_TO_WAKE: Final = (
+    "anomaly.closed",
+    "cluster.merged",
+    "cluster.resolved",
+    "log.template.vanished",
+    "suggestion.withdrawn",
+)
 _LONGEST_RETRY_AFTER: Final = 3600.0
 _POLL: Final = 10.0
 """In seconds: how soon what a person sends again is noticed."""

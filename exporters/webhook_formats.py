@@ -37,6 +37,11 @@ class Told:
     """Where our API shows it."""
 
     @property
+    def about(self) -> str:
+        """The id of what it is about: a cluster, an anomaly, a log template."""
+        return next((str(self.attributes[key]) for key in _ROUTES if self.attributes.get(key)), "")
+
+    @property
     def cluster(self) -> str:
         """The cluster that it is about."""
         return str(self.attributes.get(semconv.CLUSTER_ID, ""))
@@ -67,7 +72,6 @@ class Told:
 def told(record: LogRecord, page: str = "") -> Told:
     """Read a finding. `page` is the address of our API."""
     attributes = {one.key: _value(one.value) for one in record.attributes}
-    cluster = attributes.get(semconv.CLUSTER_ID)
     return Told(
         id=str(attributes.pop(semconv.FINDING_ID, "")),
         event=record.event_name.removeprefix(_ROOT),
@@ -77,8 +81,23 @@ def told(record: LogRecord, page: str = "") -> Told:
         trace_id=record.trace_id.hex(),
         span_id=record.span_id.hex(),
         attributes=attributes,
-        url=f"{page.rstrip('/')}/api/v1/clusters/{quote(str(cluster), safe='')}" if page and cluster else "",
+        url=_address(page, attributes),
     )
+
+
+def _address(page: str, attributes: Mapping[str, Any]) -> str:
+    for key, route in _ROUTES.items():
+        if page and (id_ := attributes.get(key)):
+            return f"{page.rstrip('/')}/api/v1/{route}/{quote(str(id_), safe='')}"
+    return ""
+
+
+_ROUTES: Final = {
+    semconv.CLUSTER_ID: "clusters",
+    semconv.ANOMALY_ID: "anomalies",
+    semconv.LOG_TEMPLATE_ID: "templates",
+}
+"""What a finding is about -> where our API tells of it."""
 
 
 def _value(value: AnyValue) -> Any:  # noqa: ANN401 - whatever an attribute holds
@@ -122,7 +141,7 @@ def as_slack(findings: Sequence[Told], template: str) -> bytes:
     lines = []
     for one in findings:
         text = _slack_escaped(one.fill(template))
-        lines.append(f"*{one.event}*  {text}" + (f"  <{one.url}|{_slack_escaped(one.cluster)}>" if one.url else ""))
+        lines.append(f"*{one.event}*  {text}" + (f"  <{one.url}|{_slack_escaped(one.about)}>" if one.url else ""))
     return _dumped({"text": "\n".join(lines)})
 
 

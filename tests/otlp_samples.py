@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -19,6 +20,7 @@ from otel_insights.store import Store
 from otel_insights.worker import Worker
 
 T0 = 1_700_000_000_000_000_000
+MINUTE = 60 * 10**9
 
 
 def resource(instance: str = "i-1", service: str = "shop", namespace: str = "", **attributes: str) -> Resource:
@@ -88,6 +90,15 @@ def package(name: str, version: str) -> LogRecord:
 def logs(*records: LogRecord, of: Resource | None = None) -> Payload:
     request = ExportLogsServiceRequest()
     request.resource_logs.add(resource=of or resource()).scope_logs.add().log_records.extend(records)
+    return Payload.of(request)
+
+
+def gauge(points: Mapping[int, float], *, name: str = "queue.depth", of: Resource | None = None) -> Payload:
+    """Write the values of a series by their minutes."""
+    request = ExportMetricsServiceRequest()
+    metric = request.resource_metrics.add(resource=of or resource()).scope_metrics.add().metrics.add(name=name)
+    for minute, value in points.items():
+        metric.gauge.data_points.add(time_unix_nano=T0 + minute * MINUTE, as_double=value)
     return Payload.of(request)
 
 

@@ -7,8 +7,22 @@ from contextlib import asynccontextmanager
 
 import pytest
 from api.serving import client_of, running
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from otlp_samples import T0, FakeHost, Sink, build, charge, logs, package, passing, raised, resource, span, spans
+from otlp_samples import (
+    MINUTE,
+    T0,
+    FakeHost,
+    Sink,
+    build,
+    charge,
+    gauge,
+    logs,
+    package,
+    passing,
+    raised,
+    resource,
+    span,
+    spans,
+)
 from typer.testing import CliRunner
 
 from otel_insights.cli import app
@@ -17,19 +31,9 @@ from otel_insights.processors import anomalies, environments, exceptions
 from otel_insights.store import Store
 from otel_insights.store import anomalies as memory
 
-MINUTE = 60 * 10**9
 QUIET = 400
 """Minutes of ordinary points before anything happens."""
 HAPPENS = T0 + QUIET * MINUTE
-
-
-def gauge(points: dict[int, float], *, name: str = "queue.depth", of=None) -> Payload:
-    """Write values by their minutes."""
-    request = ExportMetricsServiceRequest()
-    metric = request.resource_metrics.add(resource=of or resource()).scope_metrics.add().metrics.add(name=name)
-    for minute, value in points.items():
-        metric.gauge.data_points.add(time_unix_nano=T0 + minute * MINUTE, as_double=value)
-    return Payload.of(request)
 
 
 def history(seed: int = 1, *, rises: bool = True) -> dict[int, float]:

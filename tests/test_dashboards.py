@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from otlp_samples import charge, log, logs, raised, resource, span, spans
+from otlp_samples import charge, gauge, log, logs, raised, resource, span, spans
 
 ROOT = Path(__file__).parents[1]
 GRAFANA = ROOT / "examples" / "compose" / "grafana"
@@ -27,6 +27,8 @@ OF_OTHERS = """
 otelcol_exporter_queue_size{exporter="otlp_grpc/insights"} 0
 # TYPE target_info gauge
 target_info{job="shop",instance="i-1"} 1
+# TYPE otel_insights_anomaly_score gauge
+otel_insights_anomaly_score{job="shop",otel_insights_anomaly_metric="queue.depth"} 0.4
 # TYPE process_uptime_seconds gauge
 process_uptime_seconds{job="shop"} 12
 # TYPE http_server_request_duration_seconds histogram
@@ -90,7 +92,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     both = {"receivers": ["otlp_http"], "processors": ["environments", "exceptions", "suggestions"]}
     config = {
         "receivers": {"otlp_http": {"endpoint": f"127.0.0.1:{otlp}"}, "insights": None},
-        "processors": dict.fromkeys([*both["processors"], "logs"]),
+        "processors": dict.fromkeys([*both["processors"], "logs", "anomalies"]),
         "exporters": {
             "debug": None,
             "otlp": {"endpoint": f"http://127.0.0.1:{otlp}", "protocol": "http"},
@@ -102,7 +104,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             "pipelines": {
                 "traces": both | {"exporters": ["debug"]},
                 "logs": both | {"processors": [*both["processors"], "logs"], "exporters": ["debug"]},
-                "metrics": {"receivers": ["otlp_http"], "exporters": ["debug"]},
+                "metrics": {"receivers": ["otlp_http"], "processors": ["anomalies"], "exporters": ["debug"]},
                 "logs/findings": {"receivers": ["insights"], "exporters": ["otlp", "webhook"]},
             }
         },
@@ -126,7 +128,9 @@ def feed(otlp: str) -> None:
         of = resource(f"i-{number}", process__runtime__version="3.12" if bad else "3.11")
         served = logs(log("served", {"log_count": 100}), of=of)
         failed = spans(span(number + 1, *([raised(charge, number)] if bad else [])), of=of)
-        for payload in (served, failed):
+        minutes = range(11 * number, 11 * number + 11)  # of which one is far from usual
+        depth = gauge({minute: 900.0 if minute == 400 else 100.0 + minute % 7 for minute in minutes})
+        for payload in (served, failed, depth):
             headers = {"content-type": "application/x-protobuf"}
             path = payload.signal.http_path
             httpx.post(otlp + path, content=payload.data, headers=headers).raise_for_status()

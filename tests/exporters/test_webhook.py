@@ -21,10 +21,15 @@ from otel_insights.store import Store, corrections, deliveries
 SECOND = 10**9
 
 
-def told(subject: str = "c-1", event: str = semconv.CLUSTER_CREATED, body: str = "New in shop: ValueError") -> Payload:
+def told(
+    subject: str = "c-1",
+    event: str = semconv.CLUSTER_CREATED,
+    body: str = "New in shop: ValueError",
+    about: str = semconv.CLUSTER_ID,
+) -> Payload:
     record = finding(
         event, subject, body,
-        {semconv.CLUSTER_ID: subject, semconv.SUBJECT_NAME: "shop"},
+        {about: subject, semconv.SUBJECT_NAME: "shop"},
         time_ns=T0, severity="ERROR", trace_id=b"\x01" * 16,
     ).record  # fmt: skip
     payload = logs(log(), of=our_resource("us")).message()
@@ -205,6 +210,31 @@ async def test_alertmanager_gets_the_end_of_what_it_saw_begin(host):
         assert opened["labels"] == closed["labels"] == labels
         assert opened["startsAt"] == closed["endsAt"] == "2023-11-14T22:13:20.000Z"
         assert opened["endsAt"] == "2023-11-14T23:13:20.000Z"
+
+
+def anomalous(event: str) -> Payload:
+    return told("A-1", event, "queue.depth of shop rose to 310", semconv.ANOMALY_ID)
+
+
+async def test_an_anomaly_is_told_with_a_link_and_its_end_only_on_demand(host):
+    async with http_next_hop() as hop, webhook(host, hop.url, format="slack", page="http://p") as exporter:
+        await exporter.export(anomalous(semconv.ANOMALY_OPENED))
+        await exporter.export(anomalous(semconv.ANOMALY_CLOSED))
+        await state(host, "delivered")
+        expected = "*anomaly.opened*  queue.depth of shop rose to 310  <http://p/api/v1/anomalies/A-1|A-1>"
+        assert [json.loads(one.body)["text"] for one in hop.got] == [expected]
+
+
+async def test_the_end_of_an_anomaly_ends_its_alert_at_alertmanager(host):
+    events = ["anomaly.opened", "anomaly.closed"]
+    async with http_next_hop() as hop, webhook(host, hop.url, format="alertmanager", events=events) as exporter:
+        await exporter.export(anomalous(semconv.ANOMALY_OPENED))
+        await exporter.export(anomalous(semconv.ANOMALY_CLOSED))
+        await state(host, "delivered", "delivered")
+        opened, closed = [one for got in hop.got for one in json.loads(got.body)]
+        labels = {"alertname": "OtelInsightsAnomaly", "service_name": "shop", "anomaly_id": "A-1"}
+        assert opened["labels"] == closed["labels"] == labels
+        assert opened["startsAt"] == closed["endsAt"]
 
 
 async def test_alerts_are_listed_and_sent_again(host, tmp_path):
