@@ -59,7 +59,7 @@ class WebhookSettings(Settings):
     retry_intervals: tuple[Duration, ...] = (1.0, 2.0, 4.0)
     """Pauses before further tries; behind the last one an alert has failed, until somebody sends it again."""
     page: str = ""
-    """The address of our API as others reach it, such as `https://insights.example.org`: alerts then link to it."""
+    """The address of our page as others reach it, such as `https://insights.example.org`: alerts then link to it."""
 
     @field_validator("url")
     @classmethod

@@ -70,7 +70,7 @@ class Told:
 
 
 def told(record: LogRecord, page: str = "") -> Told:
-    """Read a finding. `page` is the address of our API."""
+    """Read a finding. `page` is the address of our page."""
     attributes = {one.key: _value(one.value) for one in record.attributes}
     return Told(
         id=str(attributes.pop(semconv.FINDING_ID, "")),
@@ -88,16 +88,16 @@ def told(record: LogRecord, page: str = "") -> Told:
 def _address(page: str, attributes: Mapping[str, Any]) -> str:
     for key, route in _ROUTES.items():
         if page and (id_ := attributes.get(key)):
-            return f"{page.rstrip('/')}/api/v1/{route}/{quote(str(id_), safe='')}"
+            return f"{page.rstrip('/')}/{route}/{quote(str(id_), safe='')}"
     return ""
 
 
 _ROUTES: Final = {
     semconv.CLUSTER_ID: "clusters",
-    semconv.ANOMALY_ID: "anomalies",
-    semconv.LOG_TEMPLATE_ID: "templates",
+    semconv.ANOMALY_ID: "api/v1/anomalies",
+    semconv.LOG_TEMPLATE_ID: "api/v1/templates",
 }
-"""What a finding is about -> where our API tells of it."""
+"""What a finding is about -> where our page, or else our API, tells of it."""
 
 
 def _value(value: AnyValue) -> Any:  # noqa: ANN401 - whatever an attribute holds

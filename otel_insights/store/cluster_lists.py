@@ -129,3 +129,39 @@ def where_things_failed(db: Database) -> tuple[list[str], list[str]]:
     sql = "SELECT DISTINCT {} FROM environment WHERE id IN (SELECT environment_id FROM failure) ORDER BY 1"
     namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
     return namespaces, services
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A fingerprint of a cluster; `probability` is how sure the clustering is of it, 0..1."""
+
+    fingerprint: str
+    title: str
+    occurrences: float
+    probability: float
+    reasons: tuple[str, ...]
+    last_seen_ns: int
+
+
+def members(db: Database, cluster_id: str, limit: int = 200) -> list[Member]:
+    """List what a cluster holds, the most frequent first."""
+    rows = db.execute(
+        "SELECT id, title, occurrences, probability, reasons, last_seen_ns FROM fingerprint"
+        " WHERE cluster_id = ? AND occurrences > 0 ORDER BY occurrences DESC, id LIMIT ?",
+        [cluster_id, limit],
+    )
+    return [Member(row[0], row[1], row[2], row[3], tuple(json.loads(row[4])), row[5]) for row in rows]
+
+
+def neighbours(db: Database, cluster_id: str, limit: int = 200) -> list[tuple[str, str]]:
+    """Give ids and titles of the other clusters of a namespace: those possibly the same first, then the latest."""
+    rows = db.execute(
+        "SELECT other.id, other.title FROM cluster JOIN cluster other ON other.namespace = cluster.namespace"
+        " AND other.id != cluster.id AND other.merged_into IS NULL"
+        " LEFT JOIN similar_cluster ON similar_cluster.cluster_id = cluster.id AND other_id = other.id"
+        " WHERE cluster.id = ? AND EXISTS"
+        " (SELECT 1 FROM fingerprint WHERE fingerprint.cluster_id = other.id AND occurrences > 0)"
+        " ORDER BY similarity IS NULL, similarity DESC, other.created_ns DESC, other.id LIMIT ?",
+        [cluster_id, limit],
+    )
+    return [(row[0], row[1]) for row in rows]

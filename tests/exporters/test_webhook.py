@@ -90,7 +90,7 @@ async def test_a_finding_is_told_with_all_that_is_known_of_it(host):
             "time": "2023-11-14T22:13:20.000Z",
             "trace_id": "01" * 16,
             "span_id": "",
-            "url": "https://insights.example.org/api/v1/clusters/c-1",
+            "url": "https://insights.example.org/clusters/c-1",
             "attributes": {semconv.CLUSTER_ID: "c-1", semconv.SUBJECT_NAME: "shop"},
         }
         assert host.metrics.value("otel_insights_alerts_delivered", exporter="webhook") == 1
@@ -194,7 +194,7 @@ async def test_slack_reads_text_that_cannot_become_markup(host):
     ):
         await exporter.export(told(body="<!channel> a & b"))
         await state(host, "delivered")
-        expected = "*cluster.created*  ERROR &lt;!channel&gt; a &amp; b (shop)  <http://p/api/v1/clusters/c-1|c-1>"
+        expected = "*cluster.created*  ERROR &lt;!channel&gt; a &amp; b (shop)  <http://p/clusters/c-1|c-1>"
         assert json.loads(hop.got[0].body) == {"text": expected}
 
 

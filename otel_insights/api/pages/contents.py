@@ -9,14 +9,23 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from otel_insights.api.access import Tokens
-from otel_insights.api.pages import assets, cluster_list, login, overview, reference
+from otel_insights.api.pages import (
+    assets,
+    cluster,
+    cluster_forms,
+    cluster_list,
+    login,
+    overview,
+    reference,
+    suggestion_forms,
+)
 from otel_insights.api.pages.rendering import Frame
 from otel_insights.service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A page, and those below it: where they are, what the navigation calls them, and what makes their routes."""
+    """A page: its path, its name in the navigation (none, if that does not lead to it), and what makes its routes."""
 
     path: str
     name: str
@@ -26,12 +35,15 @@ class Contents:
 PAGES: Final = (
     Contents("/", "Overview", overview.routes),
     Contents("/clusters", "Clusters", cluster_list.routes),
+    Contents("/clusters/{cluster_id}", "", cluster.routes),
+    Contents("/clusters/{cluster_id}/...", "", cluster_forms.routes),
+    Contents("/suggestions/{suggestion_id}/feedback", "", suggestion_forms.routes),
 )
 
 
 def install(app: FastAPI, service: Service, tokens: Tokens) -> None:
     """Give an app its pages. Before the API's own routes, since a browser that asks for `/` wants the page."""
-    navigation = (*((one.path, one.name) for one in PAGES), ("/docs", "API"))
+    navigation = (*((one.path, one.name) for one in PAGES if one.name), ("/docs", "API"))
     app.state.frame = Frame(navigation, service.now_ns)
     for one in PAGES:
         app.include_router(one.routes(service))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_insights.analysis.spikes import HOUR_NS
+from otel_insights.report import rfc3339
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,13 @@ class Trend:
         """Say in words what the picture shows.
 
         >>> Trend((0, 3, 1), 24, 0).text()
-        '4 in 3 days; most, 3, in the bar 2 of 3'
+        '4 in 3 days; most, 3, from 1969-12-30 00:00 on'
         """
         if not self.total:
             return f"none in {self.days:g} days"
         most = max(self.values)
-        place = self.values.index(most) + 1
-        return f"{self.total:,.0f} in {self.days:g} days; most, {most:,.0f}, in the bar {place} of {len(self.values)}"
+        begin = rfc3339(self.begin_ns(self.values.index(most)))[:16].replace("T", " ")
+        return f"{self.total:,.0f} in {self.days:g} days; most, {most:,.0f}, from {begin} on"
 
 
 def trend(hours: Mapping[int, float], now_ns: int, *, each: int, number: int) -> Trend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from otel_insights.analysis.comparison import MOST_RISK_RATIO
 from otel_insights.analysis.conditions import Condition, joined, people_name
 from otel_insights.api.pages.drawing import bars
 from otel_insights.report import rfc3339
@@ -70,6 +71,20 @@ def conditions(many: Sequence[Mapping[str, str]]) -> str:
     return joined([Condition(one["key"], one["op"], one["value"]) for one in many])
 
 
+def held(many: Sequence[Condition]) -> str:
+    """Write conditions that hold together."""
+    return joined(many)
+
+
+def ratio(value: float) -> str:
+    """Write a risk ratio, which has no end where none failed without the conditions.
+
+    >>> ratio(12.34), ratio(10_000.0)
+    ('12.3', 'infinite')
+    """
+    return f"{value:,.3g}" if value < MOST_RISK_RATIO else "infinite"
+
+
 def words(name: str) -> str:
     """Write a name of ours as words.
 
@@ -93,6 +108,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "minute": minute,
     "condition": condition,
     "conditions": conditions,
+    "held": held,
+    "ratio": ratio,
     "words": words,
     "named": title,
     "key_name": people_name,

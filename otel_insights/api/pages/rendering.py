@@ -101,6 +101,13 @@ async def form_of(request: Request) -> dict[str, str]:
     return dict(await fields_of(request))
 
 
+def given(form: Mapping[str, str], name: str) -> str:
+    """Read a form's field. Raises Problem where there is none."""
+    if name not in form:
+        raise Problem(422, "INVALID_REQUEST", f"{name}: expected a field of this name")
+    return form[name]
+
+
 async def fields_of(request: Request) -> list[tuple[str, str]]:
     """Read a form's fields in their order, blank ones as well. Raises Problem for what is no form."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
