@@ -12,6 +12,7 @@ import typer
 from otel_insights.cli_alerts import app as alerts_app
 from otel_insights.cli_anomalies import app as anomalies_app
 from otel_insights.cli_clusters import app as clusters_app
+from otel_insights.cli_environments import add_commands as add_environments
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
@@ -160,6 +161,7 @@ def doctor(
     raise typer.Exit(any(check.state == "fail" for check in checks))
 
 
+add_environments(app)
 add_explain(app)
 add_logs(app)
 add_store(app)

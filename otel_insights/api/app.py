@@ -7,7 +7,9 @@ from fastapi import FastAPI
 from otel_insights.api import (
     anomalies,
     beacons,
+    cluster_corrections,
     clusters,
+    environments,
     events,
     feedback,
     health,
@@ -17,6 +19,7 @@ from otel_insights.api import (
     problems,
     runs,
     suggest,
+    suggestions,
     templates,
 )
 from otel_insights.api.access import Tokens
@@ -50,8 +53,11 @@ def create_app(service: Service) -> FastAPI:
     for subject in (
         health,
         clusters,
+        cluster_corrections,
         suggest,
+        suggestions,
         feedback,
+        environments,
         anomalies,
         incidents,
         templates,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
@@ -124,6 +124,85 @@ def in_namespace(db: Database, namespace: str) -> list[KnownEnvironment]:
         [namespace],
     )
     return [KnownEnvironment(row[0], EnvironmentKey(namespace, row[1], row[2]), *row[3:]) for row in rows]
+
+
+_KNOWN = (
+    "SELECT id, namespace, service, instance, coalesce(body, '{}'), exposure, packages, first_seen_ns, last_seen_ns"
+    " FROM environment LEFT JOIN configuration ON configuration_hash = hash"
+)
+
+
+def _known(row: Sequence[Any]) -> KnownEnvironment:
+    return KnownEnvironment(row[0], EnvironmentKey(*row[1:4]), *row[4:])
+
+
+def page(
+    db: Database, *, after: int = 0, limit: int = 100, namespace: str | None = None, service: str | None = None
+) -> list[KnownEnvironment]:
+    """Read environments in order of their numbers, after that one."""
+    rows = db.execute(
+        f"{_KNOWN} WHERE id > ? AND namespace = coalesce(?, namespace) AND service = coalesce(?, service)"
+        " ORDER BY id LIMIT ?",
+        [after, namespace, service, limit],
+    )
+    return [_known(row) for row in rows]
+
+
+def get(db: Database, number: int) -> KnownEnvironment | None:
+    """Read one environment; None where there is none of that number."""
+    row = db.execute(f"{_KNOWN} WHERE id = ?", [number]).fetchone()
+    return _known(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class FailingIn:
+    """That an environment fails in a cluster: how often it was counted, and when it was first and last seen."""
+
+    cluster_id: str
+    title: str
+    count: float
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+def failing_in(db: Database, number: int) -> list[FailingIn]:
+    """Read in which clusters an environment fails, the one that was seen last first."""
+    rows = db.execute(
+        "SELECT cluster_id, coalesce(nullif(cluster.title, ''), fingerprint.title), sum(weight),"
+        " min(failure.first_seen_ns), max(failure.last_seen_ns) FROM failure JOIN fingerprint"
+        " ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
+        " JOIN cluster ON cluster.id = cluster_id WHERE environment_id = ? GROUP BY cluster_id ORDER BY 5 DESC, 1",
+        [number],
+    )
+    return [FailingIn(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownService:
+    """A service as remembered: its environments, how many of them failed, and how much work they did."""
+
+    namespace: str
+    name: str
+    environments: int
+    failing: int
+    exposure: float
+    first_seen_ns: int
+    last_seen_ns: int
+
+
+def services(
+    db: Database, *, after: tuple[str, str] | None = None, limit: int = 100, namespace: str | None = None
+) -> list[KnownService]:
+    """Read services in order of namespace and name, after that one."""
+    rows = db.execute(
+        "SELECT namespace, service, count(*),"
+        " sum(EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)), sum(exposure),"
+        " min(first_seen_ns), max(last_seen_ns) FROM environment"
+        " WHERE (? IS NULL OR (namespace, service) > (?, ?)) AND namespace = coalesce(?, namespace)"
+        " GROUP BY namespace, service ORDER BY 1, 2 LIMIT ?",
+        [after and after[0], *(after or ("", "")), namespace, limit],
+    )
+    return [KnownService(*row) for row in rows]
 
 
 def is_service(db: Database, service: str) -> bool:

@@ -96,6 +96,18 @@ def get(db: Database, suggestion_id: str) -> tuple[StoredSuggestion, bool] | Non
     return (_with_fixes(row, feedback.fixes(db, row[1])), bool(row[5])) if row else None
 
 
+def page(
+    db: Database, *, after: str = "", limit: int = 100, tier: str | None = None, withdrawn: bool | None = False
+) -> list[tuple[StoredSuggestion, bool]]:
+    """Read suggestions in order of their ids, after that one, each with whether it holds; `withdrawn` None: all."""
+    rows = db.execute(
+        "SELECT id, cluster_id, rank, tier, body, withdrawn_ns IS NULL FROM suggestion WHERE id > ?"
+        " AND tier = coalesce(?, tier) AND (? IS NULL OR (withdrawn_ns IS NOT NULL) = ?) ORDER BY id LIMIT ?",
+        [after, tier, withdrawn, withdrawn, limit],
+    ).fetchall()
+    return [(_with_fixes(row, feedback.fixes(db, row[1])), bool(row[5])) for row in rows]
+
+
 def established(db: Database) -> list[StoredSuggestion]:
     """Read every established suggestion that holds, clusters in order of their ids."""
     ids = db.execute(
