@@ -22,6 +22,7 @@ BUILT_IN = (
     "processors.exceptions",
     "processors.logs",
     "processors.memory_limiter",
+    "processors.redaction",
     "processors.runs",
     "processors.suggestions",
     "exporters.debug",

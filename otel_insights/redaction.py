@@ -6,13 +6,16 @@ import hashlib
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 
 REDACTED = "[redacted]"
 COUNT = "otel_insights.redactions"
 """Attribute of an event: how many values in it were replaced."""
+
+RULES: Final = ("secrets", "cards", "emails", "hosts", "ips", "homes")
+"""What is looked for. Secrets: by name, by shape, in URLs, among arguments."""
 
 _V = TypeVar("_V")
 
@@ -23,9 +26,15 @@ _SENSITIVE = (
     r"|session[_-]?(?:id|key)|csrf|xsrf|pin[_-]?code"
     r"|(?<![a-z])(?:otp|cvv|ssn|dsn)(?![a-z])|connection[_-]?string|conn[_-]?str"
 )
+# one of these is in every name above, whatever its case: quick to see
+_STEMS = (
+    *("passw", "passphrase", "pwd", "secret", "token", "api", "key", "credential", "authorization", "x-auth", "cookie"),
+    *("session", "csrf", "xsrf", "pin", "otp", "cvv", "ssn", "dsn", "conn"),
+)
 _IS_SENSITIVE = re.compile(rf"(?:{_SENSITIVE})", re.IGNORECASE)
 # of OpenTelemetry and of ours, though they have `token` or the like in them
 _HARMLESS_NAME = re.compile(r"^(?:exception\.|otel_insights\.|gen_ai\.usage\.|package\.)")
+_MANY_TOKENS = re.compile(r"tokens(?![a-z])", re.IGNORECASE)
 
 # values that a secret's name may have and that say nothing
 _PLAIN = r"(?:None|True|False|null|true|false|str|int|bytes|bool|Any|Optional)\b"
@@ -44,14 +53,23 @@ _ARGUMENT = re.compile(
 )
 
 
-def _shapes(*rows: tuple[str, str]) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Make rules; each is tried only on a text that has one of the words that it begins with, which is quick to see."""
-    return tuple(
-        (hint, re.compile(rule.replace("<hint>", re.escape(hint)))) for hints, rule in rows for hint in hints.split()
-    )
+_Shape = tuple[str, re.Pattern[str]]
 
 
-_SHAPES = _shapes(
+def _by_mark(*rows: tuple[str, str]) -> tuple[tuple[str, tuple[_Shape, ...]], ...]:
+    """Make rules. One is tried only on a text with the word that it begins with, which is quick to see.
+
+    Still quicker is whether the text has a mark that many of these words have.
+    """
+    found: dict[str, list[_Shape]] = {mark: [] for mark in ("-", "_", ".", "")}
+    for hints, rule in rows:
+        for hint in hints.split():
+            mark = next(mark for mark in found if mark in hint)
+            found[mark].append((hint, re.compile(rule.replace("<hint>", re.escape(hint)))))
+    return tuple((mark, tuple(shapes)) for mark, shapes in found.items())
+
+
+_SHAPES = _by_mark(
     (
         "-----BEGIN",
         (
@@ -82,6 +100,7 @@ _FORTY = re.compile(
     r"(?<![\w/+.=-])(?=[A-Za-z0-9/+]{0,39}[0-9])(?=[A-Za-z0-9/+]{0,39}[a-z])(?=[A-Za-z0-9/+]{0,39}[A-Z])"
     r"[A-Za-z0-9/+]{40}(?![\w/+.=-])"
 )
+_MAY_BE_CARD = re.compile(r"\d{3}[\d -]{10}")
 _CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w-])")
 _USERINFO = re.compile(
     r"(?P<scheme>\b[a-zA-Z][\w+.-]{1,30}://)(?P<user>[^\s/@'\"<>]{0,300}(?:@[^\s/@'\"<>]{0,300})?)@(?=[\w\[.-])"
@@ -97,6 +116,8 @@ _HOST = re.compile(
     r"(?<![\w./\\-])(?!(?:self|cls|threading|importlib)\.)(?:[A-Za-z0-9][\w-]{0,62}\.){1,8}"
     r"(?:internal|intranet|local|localdomain|lan|corp|com|net|org)(?![\w(]|\.\w)"
 )
+_ENDS_OF_HOSTS = (".internal", ".intranet", ".local", ".lan", ".corp", ".com", ".net", ".org")
+_WORDS_OF_HOSTS = ("host", "server", "addr", "data source")
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
 _IPV4 = re.compile(r"(?<![\w.])(?<![=~!<>]=)(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|(?:\d{1,3}\.){3}\d{1,3})(?![\w:])")
@@ -104,9 +125,11 @@ _HOME = re.compile(
     r"(?<![\w.~])(?:[A-Za-z]:)?(?:/|\\{1,2})(?:home|Users|users|Documents and Settings)"
     r"(?:/|\\{1,2})[^/\\\s'\":;,<>|]{1,64}"
 )
+_HOMES = ("home", "Users", "users", "Documents")
 _ROOT = re.compile(r"(?<![\w./~-])/root(?=[/\s'\":;,]|$)")
 # four numbers with dots are a version too
 _VERSION = re.compile(r"[\w.+!-]{1,64}")
+_OF_A_PACKAGE = "package."
 _KEPT_HOSTS = frozenset({"localhost", "127.0.0.1", "0.0.0.0", "example.com"})  # noqa: S104 - no address to bind to
 
 
@@ -124,6 +147,12 @@ class Redactor:
     """With one, what may be compared leaves as `[kind:16 hex digits]`; secrets never do."""
     count: int = 0
     hostname: str = field(default_factory=socket.gethostname)
+    rules: Collection[str] = RULES
+    """Which of RULES are heeded."""
+    kept: Collection[str] = ()
+    """Names whose values are none of ours: they stay as they are."""
+    patterns: Sequence[re.Pattern[str]] = ()
+    """What else is a secret; these go first."""
     _own_host: re.Pattern[str] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -140,13 +169,24 @@ class Redactor:
             cleaned[COUNT] = self.count - before
         return cleaned
 
+    def hides(self, key: str, value: object = None) -> bool:
+        """Tell whether a value may not be seen for its name alone; numbers of tokens may."""
+        if "secrets" not in self.rules or key in self.kept or not _IS_SENSITIVE.search(key):
+            return False
+        return not (_HARMLESS_NAME.match(key) or (_is_number(value) and _MANY_TOKENS.search(key)))
+
+    def leaves(self, key: str, value: object) -> bool:
+        """Tell whether a value stays as it is for its name: a kept one, or a version (four numbers with dots are)."""
+        if key in self.kept:
+            return True
+        is_version = key.endswith("version") or key.startswith(_OF_A_PACKAGE)
+        return is_version and isinstance(value, str) and _VERSION.fullmatch(value) is not None
+
     def _value(self, key: str, value: _V) -> _V | str:
-        if _IS_SENSITIVE.search(key) and not _HARMLESS_NAME.match(key):
+        if self.hides(key, value):
             self.count += 1
             return REDACTED
-        if key.endswith("version") and isinstance(value, str) and _VERSION.fullmatch(value):
-            return value
-        return self._any(value)
+        return value if self.leaves(key, value) else self._any(value)
 
     def _any(self, value: _V) -> _V:
         if isinstance(value, str):
@@ -161,31 +201,64 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Clean a text. Secrets go first, so that no later rule cuts one in two."""
+        for pattern in self.patterns:
+            text = self._sub(pattern, text, lambda _: REDACTED)
+        if "secrets" in self.rules:
+            text = self._secrets(text)
+        if "cards" in self.rules and _MAY_BE_CARD.search(text):
+            text = self._sub(_CARD, text, lambda found: REDACTED if _luhn(found[0]) else found[0])
+        if "emails" in self.rules and "@" in text:
+            text = self._sub(_EMAIL, text, lambda found: self._hashed("email", found[0]))
+        if "hosts" in self.rules:
+            text = self._hosts(text)
+        if "ips" in self.rules:
+            if text.count(".") > 2:  # noqa: PLR2004 - of four numbers
+                text = self._sub(_IPV4, text, self._address)
+            if text.count(":") > 1:
+                text = self._sub(_IPV6, text, self._address)
+        if "homes" in self.rules:
+            text = self._homes(text)
+        return text
+
+    def _secrets(self, text: str) -> str:
         if "://" in text:
             text = self._sub(_USERINFO, text, lambda found: f"{found['scheme']}{REDACTED}@")
-        for hint, rule in _SHAPES:
-            if hint in text:
-                text = self._sub(rule, text, lambda _: REDACTED)
-        text = self._sub(_FORTY, text, lambda _: REDACTED)
-        text = self._sub(_NAMED, text, self._named)
+        for mark, shapes in _SHAPES:
+            if mark in text:
+                for hint, rule in shapes:
+                    if hint in text:
+                        text = self._sub(rule, text, lambda _: REDACTED)
+        if len(text) >= 40:  # noqa: PLR2004 - as long as they are
+            text = self._sub(_FORTY, text, lambda _: REDACTED)
+        lower = text.casefold()
+        for stem in _STEMS:
+            if stem in lower:
+                return self._named_secrets(text)
+        return text
+
+    def _named_secrets(self, text: str) -> str:
+        if "=" in text or ":" in text:
+            text = self._sub(_NAMED, text, self._named)
         if "-" in text:
             text = self._sub(_ARGUMENT, text, lambda found: found["name"] + REDACTED)
-        text = self._sub(_CARD, text, lambda found: REDACTED if _luhn(found[0]) else found[0])
-        return self._places(text)
+        return text
 
-    def _places(self, text: str) -> str:
-        if "@" in text:
-            text = self._sub(_EMAIL, text, lambda found: self._hashed("email", found[0]))
+    def _hosts(self, text: str) -> str:
         if "://" in text:
             text = self._sub(_URL_HOST, text, self._host)
-        text = self._sub(_HOST_NAMED, text, self._host)
-        text = self._sub(_HOST, text, lambda found: self._hashed("host", found[0]))
-        if self._own_host is not None:
+        if "." in text:
+            lower = text.casefold()
+            if any(word in lower for word in _WORDS_OF_HOSTS):
+                text = self._sub(_HOST_NAMED, text, self._host)
+            if any(end in text for end in _ENDS_OF_HOSTS):
+                text = self._sub(_HOST, text, lambda found: self._hashed("host", found[0]))
+        if self._own_host is not None and self.hostname in text:
             text = self._sub(self._own_host, text, lambda found: self._hashed("host", found[0]))
-        text = self._sub(_IPV4, text, self._address)
-        if text.count(":") > 1:
-            text = self._sub(_IPV6, text, self._address)
-        text = self._sub(_HOME, text, lambda _: "~")
+        return text
+
+    def _homes(self, text: str) -> str:
+        if any(word in text for word in _HOMES):
+            text = self._sub(_HOME, text, lambda _: "~")
         return self._sub(_ROOT, text, lambda _: "~") if "/root" in text else text
 
     def _sub(self, rule: re.Pattern[str], text: str, by: Callable[[re.Match[str]], str]) -> str:
@@ -224,6 +297,12 @@ class Redactor:
         if not self.salt:
             return f"[{kind}]"
         return f"[{kind}:{hashlib.sha256((value.lower() + self.salt).encode()).hexdigest()[:16]}]"
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) < 10 and value.isdecimal()  # noqa: PLR2004 - as many as there are tokens in a text
+    return isinstance(value, (int, float))
 
 
 def _luhn(text: str) -> bool:

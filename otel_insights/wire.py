@@ -95,6 +95,31 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
         yield tag >> 3, tag & 7, (start, body, at)
 
 
+def delimited_fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Step over a message and give its length-delimited fields: number, and the offsets of tag, content and end.
+
+    Raises BadData as `fields` does, and is several times faster.
+    """
+    at, end = 0, len(data)
+    while at < end:
+        start = at
+        tag = data[at]
+        if tag & 0x87 == LENGTH < tag and at + 1 < end and data[at + 1] < 128:  # noqa: PLR2004
+            body = at + 2
+            at = body + data[at + 1]
+            if at > end:
+                raise _overlong(start, at - end)
+            yield tag >> 3, start, body, at
+        elif tag & 0x87 == FIXED64 < tag - 7 and at + 9 <= end:
+            at += 9
+        elif tag & 0x87 == VARINT < tag and at + 1 < end and data[at + 1] < 128:  # noqa: PLR2004
+            at += 2
+        else:
+            number, wire_type, (_, body, at) = next(fields(data, at, end))
+            if wire_type == LENGTH:
+                yield number, start, body, at
+
+
 def places(data: bytes) -> Iterator[Place]:
     """Every item of an export request in order; raises BadData when the framing is broken above the items."""
     for outer in _submessages(data, 0, len(data), 1):

@@ -41,6 +41,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "processors.exceptions": {},
     "processors.logs": {},
     "processors.memory_limiter": {},
+    "processors.redaction": {},
     "processors.runs": {},
     "processors.suggestions": {},
     "exporters.debug": {},

@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from sqlite_utils import Database
 
 from otel_insights.errors import ConfigError, Refused
+from otel_insights.store import redacted
 from otel_insights.store.migrations import migrate
 
 P = ParamSpec("P")
@@ -71,6 +72,7 @@ class Store:
             migrate(self._db)
             self.instance_id: str = _setting(self._db, "instance_id", lambda: str(uuid.uuid4()))
             self.created_ns = int(_setting(self._db, "created_ns", lambda: str(now_ns())))
+            redacted.season(self._db)
         except BaseException:
             self._db.close()
             raise

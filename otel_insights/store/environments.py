@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from sqlite_utils import Database
 
+from otel_insights.redaction import COUNT, Redactor
 from otel_insights.store import configuration_changes
+from otel_insights.store.redacted import redactor
 
 
 class EnvironmentKey(NamedTuple):
@@ -70,10 +72,11 @@ def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
     Tells of each announcement whether it took back something said before: a key has another value now.
     """
     taken_back: list[bool] = []
+    clean = redactor(db)
     for told in announcements:
         number = identify(db, [told.key], told.time_ns)[told.key]
         known = configuration_of(db, number)
-        merged = {**known, **told.configuration}
+        merged = {**known, **_cleaned(clean, told.configuration)}
         taken_back.append(any(merged[key] != value for key, value in known.items()))
         if merged != known or not known:
             _reconfigure(db, number, merged)
@@ -84,6 +87,10 @@ def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
             [told.time_ns, told.time_ns, number],
         )
     return taken_back
+
+
+def _cleaned(clean: Redactor, configuration: Mapping[str, str]) -> dict[str, str]:
+    return {key: str(value) for key, value in clean.attributes(configuration).items() if key != COUNT}
 
 
 def configuration_of(db: Database, number: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_ove
 from otel_insights.store import counts
 from otel_insights.store.environments import EnvironmentKey, identify
 from otel_insights.store.recent import Recent, index, indexed
+from otel_insights.store.redacted import redactor
 
 _LONGEST_EXAMPLE = 16 * 1024
 POSITIVE = 2**63 - 1
@@ -255,6 +256,7 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation], seen: 
             new[key] = one
     if not new:
         return
+    clean = redactor(db).text
     db.conn.executemany(
         "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
         " complete, packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -264,12 +266,12 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation], seen: 
                 one.fingerprint.id,
                 one.fingerprint.exception_type,
                 one.fingerprint.root_type,
-                one.fingerprint.title,
-                one.fingerprint.text,
+                clean(one.fingerprint.title),
+                clean(one.fingerprint.text),
                 one.fingerprint.block,
                 one.fingerprint.complete,
                 json.dumps(one.fingerprint.packages),
-                json.dumps(one.fingerprint.reasons),
+                json.dumps([clean(reason) for reason in one.fingerprint.reasons]),
                 one.time_ns,
                 one.time_ns,
             )
@@ -278,7 +280,10 @@ def _remember_fingerprints(db: Database, observed: Sequence[Observation], seen: 
     )
     db.conn.executemany(
         "INSERT INTO example VALUES (?, ?, ?, ?)",
-        [(*key, one.message[:_LONGEST_EXAMPLE], one.stacktrace[-_LONGEST_EXAMPLE:]) for key, one in new.items()],
+        [
+            (*key, clean(one.message)[:_LONGEST_EXAMPLE], clean(one.stacktrace)[-_LONGEST_EXAMPLE:])
+            for key, one in new.items()
+        ],
     )
 
 

@@ -9,9 +9,11 @@ from typing import Any, Final, Literal
 
 from sqlite_utils import Database
 
+from otel_insights.redaction import COUNT, Redactor
 from otel_insights.store import outbox
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.outbox import Finding
+from otel_insights.store.redacted import redactor
 
 Value = str | int | bytes | None
 STATUSES: Final = ("running", "success", "failed", "partial", "timeout", "cancelled")
@@ -84,7 +86,8 @@ class Told:
 
 
 def record(db: Database, events: Iterable[Told], now_ns: int) -> None:
-    """Take what events tell, in whatever order they come."""
+    """Take what events tell, in whatever order they come; texts are cleaned of secrets."""
+    clean = redactor(db)
     for one in events:
         db.execute(
             "INSERT INTO run (event_id, created_ns, updated_ns) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -96,7 +99,26 @@ def record(db: Database, events: Iterable[Told], now_ns: int) -> None:
                 " WHERE event_id = ? AND stale_ns IS NOT NULL",
                 [one.event_id],
             )
-        _set(db, one, _not_by_people(db, one), now_ns)
+        values = {key: _cleaned(clean, key, value) for key, value in _not_by_people(db, one).items()}
+        _set(db, one, values, now_ns)
+
+
+def _cleaned(clean: Redactor, column: str, value: Value) -> Value:
+    if not isinstance(value, str):
+        return value
+    if column in _OBJECTS:
+        told = {key: one for key, one in clean.attributes(json.loads(value)).items() if key != COUNT}
+        return json.dumps(told, sort_keys=True, ensure_ascii=False)
+    if column in _TOLD:
+        return clean.text(value)
+    return _CREDENTIALS.text(value) if column == "git_repo" else value
+
+
+_OBJECTS: Final = frozenset({"metrics_json", "context_json"})
+_TOLD: Final = frozenset({"input_summary", "output_summary", "error_summary", "error_details", "insight_id"})
+"""Columns that hold what a program writes of itself."""
+_CREDENTIALS: Final = Redactor(rules=("secrets",))
+"""A repository's host is no secret; the token that some write before it is."""
 
 
 def _not_by_people(db: Database, told: Told) -> dict[str, Value]:

@@ -1,0 +1,30 @@
+"""What the store keeps of people's telemetry holds no secrets, whatever processors stand before it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Final
+
+from sqlite_utils import Database
+
+from otel_insights.redaction import Redactor
+
+IDENTITY: Final = frozenset(
+    {"service.name", "service.namespace", "service.instance.id", "service.version", "host.name"}
+)
+"""Attributes that tell environments apart: without them two would be one."""
+_SALT: Final = "redaction_salt"
+
+
+def redactor(db: Database) -> Redactor:
+    """Give what cleans texts for this store: equal hosts and addresses stay equal, by a salt of its own.
+
+    For attributes of telemetry; a store that is only read has a salt since it was first written.
+    """
+    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_SALT]).fetchone()
+    return Redactor(salt=row[0] if row else "", kept=IDENTITY)
+
+
+def season(db: Database) -> None:
+    """Give a new store its salt."""
+    db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", [_SALT, secrets.token_hex(16)])
