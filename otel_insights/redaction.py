@@ -122,8 +122,8 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{
 _IPV4 = re.compile(r"(?<![\w.])(?<![=~!<>]=)(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|(?:\d{1,3}\.){3}\d{1,3})(?![\w:])")
 _HOME = re.compile(
-    r"(?<![\w.~])(?:[A-Za-z]:)?(?:/|\\{1,2})(?:home|Users|users|Documents and Settings)"
-    r"(?:/|\\{1,2})[^/\\\s'\":;,<>|]{1,64}"
+    r"(?<![\w.~])(?:[A-Za-z]:)?(?:/|\\{1,4})(?:home|Users|users|Documents and Settings)"
+    r"(?:/|\\{1,4})[^/\\\s'\":;,<>|]{1,64}"
 )
 _HOMES = ("home", "Users", "users", "Documents")
 _ROOT = re.compile(r"(?<![\w./~-])/root(?=[/\s'\":;,]|$)")
