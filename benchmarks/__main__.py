@@ -4,7 +4,7 @@ import argparse
 import os
 import platform
 
-from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, relay, scoring, templates
+from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, redacting, relay, scoring, templates
 
 _ALL = {
     "relay": relay.plain,
@@ -12,6 +12,7 @@ _ALL = {
     "relay-logs": relay.logs,
     "relay-metrics": relay.metrics,
     "relay-gzip": relay.gzip,
+    "redaction": redacting.redacting,
     "latency": latency.latency,
     "memory": memory.memory,
     "fingerprints": fingerprints.fingerprints,

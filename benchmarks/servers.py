@@ -21,6 +21,7 @@ from benchmarks.sink import RECEIVED
 _START_SECONDS = 30.0
 _PROCESSORS = ("memory_limiter", "environments", "anomalies", "exceptions", "logs", "suggestions")
 """The default pipelines', as in otel_insights/config/defaults.py; but for `runs`."""
+_OF_METRICS = {"memory_limiter", "redaction", "environments", "anomalies"}
 
 
 def free_port() -> int:
@@ -116,8 +117,10 @@ def noop_relay(at: Next, *, gzip: bool = False) -> Iterator[Server]:
 
 
 @contextmanager
-def otel_insights(at: Next, *, processors: bool = True, gzip: bool = False) -> Iterator[Server]:
-    """Run `otel-insights run` with the default pipelines, or with the same ones without processors.
+def otel_insights(
+    at: Next, *, processors: bool = True, gzip: bool = False, redaction: bool = False
+) -> Iterator[Server]:
+    """Run `otel-insights run` with the default pipelines, or without processors, or with `redaction` besides.
 
     It sends on over gRPC; with `gzip` over HTTP, compressed, so that unchanged requests go on as they came.
     """
@@ -125,14 +128,14 @@ def otel_insights(at: Next, *, processors: bool = True, gzip: bool = False) -> I
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = home / "config.yaml"
-        config.write_text(_configuration(at, home, port, processors=processors, gzip=gzip))
+        chain = (_PROCESSORS[0], "redaction", *_PROCESSORS[1:]) if redaction else _PROCESSORS if processors else ()
+        config.write_text(_configuration(at, home, port, chain, gzip=gzip))
         command = [Path(sys.executable).with_name("otel-insights"), "run", "--config", config]
         name = f"otel-insights{'' if processors else ', no processors'}"
         yield stack.enter_context(started(name, command, port))
 
 
-def _configuration(at: Next, home: Path, port: int, *, processors: bool, gzip: bool) -> str:
-    chain = _PROCESSORS if processors else ()
+def _configuration(at: Next, home: Path, port: int, chain: Sequence[str], *, gzip: bool) -> str:
     target = (
         f"{{endpoint: 'http://127.0.0.1:{at.http_port}', protocol: http, compression: gzip}}"
         if gzip
@@ -141,7 +144,7 @@ def _configuration(at: Next, home: Path, port: int, *, processors: bool, gzip: b
     lines = {
         "traces": [one for one in chain if one not in {"anomalies", "logs"}],
         "logs": [one for one in chain if one != "anomalies"],
-        "metrics": chain[:3],
+        "metrics": [one for one in chain if one in _OF_METRICS],
     }
     pipelines = "\n".join(
         f"    {signal}: {{receivers: [otlp_grpc], processors: [{', '.join(names)}], exporters: [otlp]}}"

@@ -65,6 +65,7 @@ class SelfMetrics:
 
 
 _HELP = {
+    "otel_insights_redactions": "Values that were replaced, since they are secrets or identify somebody",
     "otelcol_processor_refused_items": "Records that the processor refused, so that the sender tries again",
     "otel_insights_evicted_series": "Metric series that made room for new ones",
     "otel_insights_late_points": "Metric points that came after a later one of their series, or twice",

@@ -15,11 +15,13 @@ from otel_insights.analysis.template import Match, Template, live
 from otel_insights.analysis.templates import Miner
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
-from otel_insights.payload import Payload
+from otel_insights.otlp_redaction import RequestRedactor
+from otel_insights.payload import Payload, Signal
 from otel_insights.processors import log_lines
 from otel_insights.processors.log_lines import LogLine
 from otel_insights.processors.log_services import LogServices
-from otel_insights.store import log_keys, log_window, template_states
+from otel_insights.redaction import Redactor
+from otel_insights.store import log_keys, log_window, redacted, template_states
 from otel_insights.store import templates as memory
 from otel_insights.store.templates import EXAMPLES, HOUR_NS, Counted, Example, Place, Record, Request, Service
 from otel_insights.units import ByteSize, Duration
@@ -79,12 +81,16 @@ class Logs(Processor):
     """How many examples of a template are committed, or on their way."""
     _looked_ns: int = field(default=-_BETWEEN_LOOKS_NS, init=False)
     """When it was last asked which templates surge or have vanished."""
+    _secrets: Redactor = field(default_factory=lambda: Redactor(rules=("secrets", "cards")), init=False)
+    _cleaned: RequestRedactor = field(init=False)
+    """For what is kept of requests; hosts and the like are values of a template anyway."""
 
     async def start(self, host: Host) -> None:
         """Recall what people have said."""
         self.host = host
         self._services = LogServices(host.store, self.settings.max_templates, self.settings.max_services)
         await self._services.heed()
+        self._cleaned = RequestRedactor(await host.store.read(redacted.redactor))
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit what a payload says of templates, stamp its records, then forward."""
@@ -106,7 +112,7 @@ class Logs(Processor):
         changed = self._services.take_changes(miners)
         self._stamp(payload, lines)
         window = self.settings.window_bytes
-        data = payload.data if payload.size <= window else b""
+        data = self._cleaned.request(Signal.LOGS, payload.data) if payload.size <= window else b""
         request = Request(found.records, found.counted, changed, found.examples, data, window)
         try:
             await self.host.store.write(memory.record, request, self.host.now_ns())
@@ -153,6 +159,12 @@ class Logs(Processor):
                 continue
             if line is None:
                 continue
+            if self._cleaned.text(line.text) != line.text:
+                line.text = self._secrets.text(line.text)
+            if line.known:
+                line.known = self._secrets.text(line.known)
+            if line.site:
+                line.site = self._cleaned.text(line.site)
             template = _template(miners[service], line, replay=payload.replay)
             if template is not None:
                 found.append((line, template))
@@ -193,7 +205,7 @@ class Logs(Processor):
             records.append((key, place, time, line.weight))
             if exemplified.get(id_, 0) < EXAMPLES:
                 exemplified[id_] = exemplified.get(id_, 0) + 1
-                found.examples.append(_example(id_, line, time))
+                found.examples.append(_example(id_, line, self._cleaned.text(line.text), time))
         return found
 
     def _stamp(self, payload: Payload, lines: Sequence[tuple[LogLine, Template]]) -> None:
@@ -259,12 +271,12 @@ def _template(miner: Miner, line: LogLine, *, replay: bool) -> Template | None:
     return template
 
 
-def _example(id_: str, line: LogLine, time_ns: int) -> Example:
+def _example(id_: str, line: LogLine, text: str, time_ns: int) -> Example:
     record = line.record
     trace_id, span_id = record.trace_id, record.span_id
     return Example(
         id_,
-        line.text[:_LONGEST_EXAMPLE],
+        text[:_LONGEST_EXAMPLE],
         line.severity,
         time_ns,
         trace_id if any(trace_id) else b"",

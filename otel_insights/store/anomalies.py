@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from sqlite_utils import Database
@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from otel_insights.errors import InsightsError
 from otel_insights.store import outbox
 from otel_insights.store.outbox import Finding
+from otel_insights.store.redacted import object_text, redactor
 
 Verdict = Literal["anomaly", "not_anomaly"]
 _RAISED, _MOST_RAISED = 1.5, 10.0
@@ -67,7 +68,9 @@ _SELECTED: Final = ", ".join(_COLUMNS)
 
 def record(db: Database, anomalies: Iterable[Anomaly], findings: Iterable[Finding]) -> None:
     """Write anomalies that opened, closed or peaked, with the findings that tell it."""
-    for one in anomalies:
+    clean = redactor(db)
+    for told in anomalies:
+        one = replace(told, attributes=object_text(clean, told.attributes), resource=object_text(clean, told.resource))
         row = [getattr(one, name) for name in _COLUMNS]
         known = db.conn.execute("SELECT 1 FROM anomaly WHERE id = ?", [one.id]).fetchone()
         if not known:

@@ -76,11 +76,12 @@ def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
     for told in announcements:
         number = identify(db, [told.key], told.time_ns)[told.key]
         known = configuration_of(db, number)
-        merged = {**known, **_cleaned(clean, told.configuration)}
+        cleaned = _cleaned(clean, told.configuration)
+        merged = {**known, **cleaned}
         taken_back.append(any(merged[key] != value for key, value in known.items()))
         if merged != known or not known:
             _reconfigure(db, number, merged)
-            configuration_changes.note(db, number, known, told.configuration, told.time_ns)
+            configuration_changes.note(db, number, known, cleaned, told.time_ns)
         db.execute(
             "UPDATE environment SET first_seen_ns = min(first_seen_ns, ?), last_seen_ns = max(last_seen_ns, ?)"
             " WHERE id = ?",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import Final
 
 from sqlite_utils import Database
 
-from otel_insights.redaction import Redactor
+from otel_insights.redaction import COUNT, Redactor
 
 IDENTITY: Final = frozenset(
     {"service.name", "service.namespace", "service.instance.id", "service.version", "host.name"}
@@ -28,3 +29,9 @@ def redactor(db: Database) -> Redactor:
 def season(db: Database) -> None:
     """Give a new store its salt."""
     db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", [_SALT, secrets.token_hex(16)])
+
+
+def object_text(clean: Redactor, text: str) -> str:
+    """Clean a JSON object by its names and by what is in it; numbers stay numbers."""
+    told = {key: value for key, value in clean.attributes(json.loads(text)).items() if key != COUNT}
+    return json.dumps(told, sort_keys=True, ensure_ascii=False)

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 
 from sqlite_utils import Database
 
-from otel_insights.redaction import COUNT, Redactor
+from otel_insights.redaction import Redactor
 from otel_insights.store import outbox
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.outbox import Finding
-from otel_insights.store.redacted import redactor
+from otel_insights.store.redacted import object_text, redactor
 
 Value = str | int | bytes | None
 STATUSES: Final = ("running", "success", "failed", "partial", "timeout", "cancelled")
@@ -107,8 +107,7 @@ def _cleaned(clean: Redactor, column: str, value: Value) -> Value:
     if not isinstance(value, str):
         return value
     if column in _OBJECTS:
-        told = {key: one for key, one in clean.attributes(json.loads(value)).items() if key != COUNT}
-        return json.dumps(told, sort_keys=True, ensure_ascii=False)
+        return object_text(clean, value)
     if column in _TOLD:
         return clean.text(value)
     return _CREDENTIALS.text(value) if column == "git_repo" else value

@@ -1,0 +1,93 @@
+"""redaction: takes secrets, and what identifies people and machines, out of all that passes."""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
+from otel_insights.errors import BadData, InsightsError
+from otel_insights.otlp_redaction import RequestRedactor
+from otel_insights.payload import Payload
+from otel_insights.redaction import RULES, Redactor
+from otel_insights.stack_reduction import Mode
+
+_log = logging.getLogger(__name__)
+
+Rule = Literal["secrets", "cards", "emails", "hosts", "ips", "homes"]
+
+
+def _checked(pattern: str) -> str:
+    """Refuse what is no pattern, or would replace nothing at every place."""
+    try:
+        empty = re.compile(pattern).search("")
+    except re.error as error:
+        raise ValueError(f"expected a regular expression: {error}") from error
+    if empty:
+        raise ValueError("expected a regular expression that matches no empty text")
+    return pattern
+
+
+class RedactionSettings(Settings):
+    """What is taken out. Put it after `memory_limiter`, before all that looks at telemetry."""
+
+    rules: tuple[Rule, ...] = RULES
+    """What is looked for."""
+    salt: SecretStr = SecretStr("")
+    """With one, hosts and addresses leave as `[kind:16 hex digits]`, equal ones alike; without, as `[kind]`."""
+    stacktrace: Mode = "full"
+    """What is left of a stack trace: all but secrets; places and types; a hash of functions and types."""
+    keep: tuple[str, ...] = ("service.name", "service.namespace", "service.instance.id", "service.version", "host.name")
+    """Attributes that stay as they are."""
+    patterns: tuple[Annotated[str, AfterValidator(_checked)], ...] = Field(default=())
+    """Regular expressions (of Python) of what else is a secret."""
+
+
+@dataclass(slots=True)
+class Redaction(Processor):
+    """Cleans each request before anybody else sees it; what cannot be cleaned does not pass."""
+
+    settings: RedactionSettings
+    _cleaned: RequestRedactor = field(init=False)
+
+    async def start(self, host: Host) -> None:
+        """Make the rules ready."""
+        self.host = host
+        settings = self.settings
+        redactor = Redactor(
+            salt=settings.salt.get_secret_value(),
+            rules=frozenset(settings.rules),
+            kept=frozenset(settings.keep),
+            patterns=[re.compile(pattern) for pattern in settings.patterns],
+        )
+        self._cleaned = RequestRedactor(redactor, settings.stacktrace)
+        host.metrics.begin("otel_insights_redactions", processor=str(self.id))
+
+    async def process(self, payload: Payload, forward: Consume) -> Accepted:
+        """Clean a payload, then forward. Raises BadData for one that cannot be cleaned."""
+        cleaned = self._clean(payload)
+        if cleaned != payload.data:
+            payload = Payload(payload.signal, cleaned, replay=payload.replay)
+        return await forward(payload)
+
+    def _clean(self, payload: Payload) -> bytes:
+        redactor = self._cleaned.redactor
+        before = redactor.count
+        try:
+            cleaned = self._cleaned.request(payload.signal, payload.data)
+        except InsightsError:
+            raise
+        except Exception as error:
+            # a bug of ours, and the same at every retry: rather lost than leaked
+            _log.exception("processors.%s: a request could not be cleaned, and is refused", self.id)
+            raise BadData("it could not be cleaned of secrets") from error
+        if replaced := redactor.count - before:
+            self.host.metrics.add("otel_insights_redactions", replaced, processor=str(self.id))
+        return cleaned
+
+
+FACTORY = Factory(Kind.PROCESSOR, "redaction", RedactionSettings, Redaction, frozenset({"traces", "logs", "metrics"}))
