@@ -84,7 +84,8 @@ async def test_anomaly_is_listed_and_shown_with_what_was_expected(host, cli):
     await fed(host, gauge(history()), gauge(history(2, rises=False), name="calm"))
     (one,) = json.loads(await cli("list", "--json"))
     assert (one["metric"], one["service"], one["direction"], one["observed"]) == ("queue.depth", "shop", "up", 310)
-    assert (one["lower"], one["peak_score"] > 1) == (pytest.approx(95, abs=15), True)
+    assert 20 < one["lower"] < one["expected"] < one["upper"] < 310
+    assert one["peak_score"] > 1
     assert "queue.depth of shop rose to 310" in await cli("list")
     assert f"expected {one['expected']:.4g}" in await cli("show", one["id"])
     assert await cli("list", "--metric", "calm") == await cli("list", "--open") == "\n"

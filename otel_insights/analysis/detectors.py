@@ -1,9 +1,9 @@
 """Scores of metric points: how far each lies from what its series was expected to do, by the series' own measure.
 
-Residuals to several expectations (see `expectations`) are divided by a slow robust scale each. Their geometric mean
-asks for agreement, the largest of two short-term ones lets a sudden one through; the geometric mean of both is divided
-by the 98 % quantile of its own past. None of the expectations wins alone on operations metrics, together they do
-(figures in docs/anomalies.md). All series are scored in one pass of numpy; nothing is tuned for a series.
+Residuals to several expectations (see `expectations`) are divided by a slow robust scale each. The geometric mean of
+four asks for agreement, the largest of three short-term ones lets a sudden one through; the geometric mean of both is
+divided by the 98 % quantile of its own past. None of the expectations wins alone on operations metrics, together they
+do (figures in docs/anomalies.md). All series are scored in one pass of numpy; nothing is tuned for a series.
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from otel_insights.analysis import expectations
 from otel_insights.analysis.expectations import NAMES, Rows, State, Values
 from otel_insights.analysis.points import Points
 
-VERSION: Final = "robust-1"
+VERSION: Final = "robust-2"
 """Of the model; a finding names it."""
-_WARM: Final = np.array([30, 30, 30, 30, 30, 100])
+_WARM: Final = np.array([30, 30, 30, 100, 30, 30, 100])
 """Points that a scale has seen before it judges, for each expectation."""
+_AGREEING = 4
+"""The first of the expectations: all of them count; of the others the one that is missed by most."""
+_SHORT, _SEASONAL = NAMES.index("level2"), NAMES.index("seasonal level")
+"""From these one expects."""
 _SCALE_HALF_LIFE = 1400.0
 _TAIL_HALF_LIFE = 40_000.0
 """Points."""
@@ -53,7 +57,10 @@ FIELDS: Final = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One point of some series: how unusual each is, what was expected, and what one robust scale is; NaN: unknown."""
+    """One point of some series: how unusual each is, what was expected, and how far from that a score of 1 would be.
+
+    NaN where that is unknown.
+    """
 
     score: Values
     """About 1 for the most unusual 2 % of what the series does; 0 while it is new."""
@@ -99,13 +106,15 @@ def judge(state: State, rows: Rows, seconds: np.ndarray, values: Values) -> Judg
         residuals, expected = expectations.residuals(state, rows, seconds, values - first)
         z, scales = _scaled(state, rows, np.abs(residuals))
         known = ~np.isnan(residuals)
-        agreeing = known[:, :4]
-        logs = np.where(agreeing, np.log(z[:, :4] + 0.1), 0.0)
+        agreeing = known[:, :_AGREEING]
+        logs = np.where(agreeing, np.log(z[:, :_AGREEING] + 0.1), 0.0)
         mean = np.exp(logs.sum(1) / np.maximum(agreeing.sum(1), 1))
-        raw = np.sqrt(mean * np.maximum(z[:, 4], z[:, 5]))
-        score = _against_own_past(state, rows, np.nan_to_num(raw, posinf=1e9))
-    scale = np.where(known[:, 5] & (scales[:, 5] > 0), scales[:, 5], scales[:, 4])
-    return Judged(score, np.where(fresh, np.nan, expected + first), scale)
+        raw = np.nan_to_num(np.sqrt(mean * z[:, _AGREEING:].max(1)), posinf=1e9)
+        usual = _usual(state, rows)
+        _learn_tail(state, rows, raw)
+        seasonal = known[:, _SEASONAL] & (scales[:, _SEASONAL] > 0)
+        scale = np.where(seasonal, scales[:, _SEASONAL], scales[:, _SHORT]) * usual
+    return Judged(raw / usual, np.where(fresh, np.nan, expected + first), scale)
 
 
 def _scaled(state: State, rows: Rows, sizes: Values) -> tuple[Values, Values]:
@@ -125,12 +134,16 @@ def _scaled(state: State, rows: Rows, sizes: Values) -> tuple[Values, Values]:
     return z, scales
 
 
-def _against_own_past(state: State, rows: Rows, raw: Values) -> Values:
-    """Divide by the high quantile of the series' own past, of which little is believed at first."""
+def _usual(state: State, rows: Rows) -> Values:
+    """Give the high quantile of each series' own past, of which little is believed at first."""
     count = state["seen"][rows] - 1.0
     believed = count / (count + _PRIOR_WEIGHT)
     quantile = np.maximum(state["tail_quantile"][rows], _LEAST)
-    score = raw / (quantile**believed * _PRIOR ** (1 - believed))
+    return np.asarray(quantile**believed * _PRIOR ** (1 - believed))
+
+
+def _learn_tail(state: State, rows: Rows, raw: Values) -> None:
+    count = state["seen"][rows] - 1.0
     weight = state["tail_weight"][rows]
     bins = np.clip((np.log(np.maximum(raw, 1e-2)) - _LOWEST) / _BIN, 0, _BINS - 1).astype(np.intp)
     state["tail"][rows, bins] += weight.astype(np.float32)
@@ -149,4 +162,3 @@ def _against_own_past(state: State, rows: Rows, raw: Values) -> Values:
         above = state["tail"][rows[due]][:, ::-1].cumsum(1, dtype=np.float64)
         from_above = (above >= (1 - _QUANTILE) * total[due, None]).argmax(1)
         state["tail_quantile"][rows[due]] = np.exp(_LOWEST + (_BINS - from_above) * _BIN)
-    return np.asarray(score)

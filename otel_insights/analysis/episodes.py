@@ -13,12 +13,15 @@ THRESHOLD: Final = 2.1
 """Of the detector's score, for a series that is known and has not been anomalous lately."""
 _COLD, _COLD_HALF_LIFE = 2.0, 86_400.0
 """How much higher the threshold of a new series is, and seconds after which half of that is gone."""
-_GAIN, _GAIN_HALF_LIFE, _MOST_GAIN = 0.05, 4 * 86_400.0, 1.5
+_GAIN, _GAIN_HALF_LIFE, _MOST_GAIN = 0.06, 86_400.0, 1.5
 """By how much (in logarithms) each episode raises the threshold, seconds after which half of that is gone, the most."""
 _HOLD, _LOW = 120.0, 0.6
 """An episode ends when the score is below that share of the threshold, and was not above it for so many seconds."""
 _QUIET = 1800.0
-"""Seconds after an episode in which only a higher peak opens another."""
+"""Seconds after an episode in which only a much higher peak opens another."""
+_MUCH_HIGHER = 1.5
+_BAR_HALF_LIFE, _BELOW_BAR = 86_400.0, 0.1
+"""A score counts in full above a bar, the highest one so far, which halves in a day; below it, it becomes 1 to 1.1."""
 _OPEN: Final = 1.0001
 
 FIELDS: Final = np.dtype(
@@ -30,6 +33,7 @@ FIELDS: Final = np.dtype(
         ("last_above", "f8"),
         ("quiet_until", "f8"),
         ("peak", "f8"),
+        ("bar", "f8"),
         ("factor", "f4"),
     ]
 )
@@ -79,7 +83,7 @@ def step(state: State, rows: Rows, seconds: Values, scores: Values, allowed: np.
     ratio = np.where(allowed, scores / threshold, np.minimum(scores / threshold, 1.0))
     was_open, peak, last_above = state["open"][rows], state["peak"][rows], state["last_above"][rows]
     above = ratio > 1
-    opened = ~was_open & above & ((seconds >= state["quiet_until"][rows]) | (ratio > peak))
+    opened = ~was_open & above & ((seconds >= state["quiet_until"][rows]) | (ratio > _MUCH_HIGHER * peak))
     last_above = np.where(above & (was_open | opened), seconds, last_above)
     stays = was_open & ((ratio > _LOW) | (seconds - last_above <= _HOLD))
     closed = was_open & ~stays
@@ -89,4 +93,13 @@ def step(state: State, rows: Rows, seconds: Values, scores: Values, allowed: np.
     state["last_above"][rows] = last_above
     is_open = stays | opened
     state["open"][rows] = is_open
-    return Step(np.where(is_open, np.maximum(ratio, _OPEN), np.minimum(ratio, 1.0)), threshold, opened, closed, is_open)
+    told = _loud(state, rows, passed, np.maximum(ratio, _OPEN), is_open)
+    return Step(np.where(is_open, told, np.minimum(ratio, 1.0)), threshold, opened, closed, is_open)
+
+
+def _loud(state: State, rows: Rows, passed: Values, ratio: Values, is_open: np.ndarray) -> Values:
+    """Let what is anomalous again, but less so, be so more quietly: whoever ranks by score reads news first."""
+    bar = state["bar"][rows] * 0.5 ** (passed / _BAR_HALF_LIFE)
+    news = is_open & (ratio > bar)
+    state["bar"][rows] = np.where(news, ratio, bar)
+    return np.where(news, ratio, 1 + (1 - 1 / ratio) * _BELOW_BAR)

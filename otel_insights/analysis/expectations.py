@@ -1,4 +1,4 @@
-"""What a series is expected to do next: its level, its last value, the same time of day, the same hour of the week.
+"""What a series is expected to do next: its last value and level, the same time of day, the same hour of the week.
 
 Every function takes the state of all series (a structured array, a row each) and one new point of some of them, gives
 the residuals before the point is learnt, and learns it. Causal: nothing later than a point touches its residuals.
@@ -26,8 +26,10 @@ _SETTLED: Final = 50
 FIELDS: Final = [
     ("seen", "u4"),
     ("last", "f8"),
+    ("level1", "f8"),
     ("level2", "f8"),
-    ("level20", "f8"),
+    ("quick", "f8"),
+    ("slow", "f8"),
     ("seasonal_level", "f8"),
     ("seasonal_seen", "u4"),
     *(
@@ -44,8 +46,8 @@ FIELDS: Final = [
         )
     ),
 ]
-NAMES: Final = ("difference", "week", "day", "level20", "level2", "seasonal level")
-"""The columns of the residuals."""
+NAMES: Final = ("difference", "week", "day", "trend", "level1", "level2", "seasonal level")
+"""The columns of the residuals. A trend is how far a quick level is above a slow one: slow rises have no large step."""
 
 
 def empty(row: State) -> None:
@@ -62,13 +64,15 @@ def residuals(state: State, rows: Rows, seconds: NDArray[np.int64], values: Valu
     new = seen == 0
     difference = np.where(new, np.nan, values - state["last"][rows])
     state["last"][rows] = values
+    shortest = _level(state, "level1", rows, values, seen, 1.0)
     short = _level(state, "level2", rows, values, seen, 2.0)
-    level = _level(state, "level20", rows, values, seen, 20.0)
+    trend = _trend(state, rows, values, seen)
     state["seen"][rows] = seen + 1
     day = _profile(state, "day", rows, seconds % _DAY // _DAY_SLOT, values, 0.3)
     week = _profile(state, "week", rows, seconds % _WEEK // _WEEK_SLOT, values, 0.5)
     seasonal = _seasonal_level(state, rows, day)
-    found = np.stack([difference, week, day, np.where(new, np.nan, level), np.where(new, np.nan, short), seasonal], 1)
+    levels = [np.where(new, np.nan, one) for one in (trend, shortest, short)]
+    found = np.stack([difference, week, day, *levels, seasonal], 1)
     expected = np.where(np.isnan(seasonal), values - short, values - seasonal)
     return found, expected
 
@@ -78,6 +82,14 @@ def _level(state: State, name: str, rows: Rows, values: Values, seen: NDArray[np
     residual: Values = values - state[name][rows]
     state[name][rows] += np.maximum(1 - 0.5 ** (1 / half_life), 1 / (seen + 1.0)) * residual
     return residual
+
+
+def _trend(state: State, rows: Rows, values: Values, seen: NDArray[np.integer]) -> Values:
+    """Compare a level with a half-life of 3 points, this one included, with one of 30, this one not included."""
+    _level(state, "quick", rows, values, seen, 3.0)
+    trend: Values = state["quick"][rows] - state["slow"][rows]
+    _level(state, "slow", rows, values, seen, 30.0)
+    return trend
 
 
 def _profile(state: State, name: str, rows: Rows, slot: NDArray[np.int64], values: Values, weight: float) -> Values:

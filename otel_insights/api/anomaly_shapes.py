@@ -22,7 +22,7 @@ class AnomalyRecord(Shape):
     score: float = Field(description="The highest; 1 is the threshold")
     threshold: float = Field(description="The detector's own score that is 1")
     ts: str = Field(description="When it opened, RFC 3339")
-    model_version: str = Field(examples=["robust-1"])
+    model_version: str = Field(examples=["robust-2"])
 
 
 class Anomaly(Shape):
@@ -49,7 +49,7 @@ class Anomaly(Shape):
     lower: float | None = Field(description="Below it a value would have been unusual")
     upper: float | None = Field(description="Above it a value would have been unusual")
     direction: str = Field(examples=["up"])
-    detector: str = Field(examples=["robust-1"])
+    detector: str = Field(examples=["robust-2"])
     verdict: str | None = Field(description="What a person says: `anomaly` or `not_anomaly`")
 
 

@@ -62,6 +62,31 @@ def test_what_is_usual_at_another_time_of_day_is_not_usual_now():
     assert at in scored(times, values)[1][0]
 
 
+def test_what_is_usual_lies_within_the_band_and_what_opens_an_anomaly_outside_of_it():
+    times, values = daily(3)
+    at = 2 * 1440 + 300
+    values[at] += 90
+    known, state, row = detectors.new_state(1), episodes.new_state(1), np.zeros(1, np.intp)
+    outside = np.zeros(len(times), bool)
+    for now, (seconds, value) in enumerate(zip(times, values, strict=True)):
+        judged = detectors.judge(known, row, np.array([seconds]), np.array([value]))
+        step = episodes.step(state, row, np.array([float(seconds)]), judged.score, np.ones(1, bool))
+        outside[now] = (abs(value - judged.expected) > judged.scale * step.threshold)[0]
+    assert outside[at]
+    assert outside[200:].sum() - 1 < 5
+
+
+def test_what_is_anomalous_again_counts_in_full_only_if_it_is_more_so():
+    times, values = daily(4, noise=1.0)
+    first, lesser, greater = (3 * 1440 + hour * 60 for hour in (2, 6, 10))
+    values[first] += 60
+    values[lesser] += 40
+    values[greater] += 200
+    scores, (opened,) = scored(times, values)
+    assert {first, lesser, greater} <= set(opened)
+    assert 1 < scores[0, lesser] <= 1.1 < scores[0, first] < scores[0, greater]
+
+
 def test_a_level_shift_opens_once_and_is_accepted():
     times, values = daily(4)
     at = 3 * 1440
