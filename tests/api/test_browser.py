@@ -10,7 +10,7 @@ from otlp_samples import raised, resource, span, spans
 from playwright.sync_api import Browser
 
 pytestmark = needs_chromium
-PATHS = ("/", "/clusters", "/docs")
+PATHS = ("/", "/clusters", "/environments", "/environments/1", "/environments/compare?id=1&id=41", "/docs")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,15 @@ def test_a_person_merges_two_clusters_and_splits_them_again(person):
     person.page.get_by_role("button", name="Split off what is chosen").click()
     assert person.heading().startswith("KeyError")
     assert len(person.asked) == 2
+
+
+def test_a_person_compares_two_environments(person):
+    person.go("/environments?q=i-0")
+    person.page.get_by_label("Compare shop i-03").check()
+    person.page.get_by_label("Compare shop i-04").check()
+    person.page.get_by_role("button", name="Compare the two that are chosen").click()
+    assert person.heading() == "shop i-04 and shop i-03"
+    assert person.page.get_by_role("row", name="numpy").inner_text().split() == ["numpy", "2.0", "1.26"]
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])

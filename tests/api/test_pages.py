@@ -77,7 +77,14 @@ async def test_what_telemetry_says_is_text_and_never_markup(service, client):
     await seed(service)
     await send(service, spans(span(1, raised(seed.__globals__["refuse"], EVIL)), of=resource("a", EVIL, EVIL)))
     await service.analyse()
-    for path in ("/", "/clusters", "/clusters?q=%3Cscript%3E", "/?said=%3Cscript%3Ealert(3)%3C/script%3E"):
+    for path in (
+        "/",
+        "/clusters",
+        "/clusters?q=%3Cscript%3E",
+        "/environments",
+        "/environments/41",
+        "/?said=%3Cscript%3Ealert(3)%3C/script%3E",
+    ):
         html = (await client.get(path, headers=HTML)).text
         assert re.findall(r"<script(?! src=\"/static/)", html) == []
         assert "<img src=x" not in html
@@ -91,3 +98,47 @@ async def test_a_reader_is_led_to_sign_in_and_back_to_the_overview():
         assert (await client.get("/clusters", headers=HTML)).headers["location"] == "/login"
         assert (await client.post("/login", data={"token": "look"})).headers["location"] == "/"
         assert (await client.get("/", headers=HTML)).status_code == 200
+
+
+async def test_environments_are_found_by_what_they_run_and_by_whether_they_fail(service, client):
+    await seed(service)
+
+    async def found(**asked) -> list[str]:
+        html = (await client.get("/environments", params=asked, headers=HTML)).text
+        return re.findall(r'class="title" href="/environments/(\d+)"', html)
+
+    assert len(await found(q='numpy":"2.0"')) == 20
+    assert len(await found(service="till")) == 1
+    assert len(await found(failing="yes")) == 22
+    assert len(await found(failing="no", service="shop")) == 20
+    assert await found(q="nobody") == []
+    assert len(await found(q="I-07")) == 1
+
+
+async def test_two_environments_are_compared(service, client):
+    await seed(service)
+    text = text_of((await client.get("/environments/compare?id=1&id=22", headers=HTML)).text)
+    assert "Packages (1) Name shop i-00 shop i-21 numpy 2.0 1.26" in text
+    assert "release 1.4 1.5" in text
+    assert "2 keys are the same" in text
+    assert "in tests.otlp_samples.charge 1 0" in text
+    one = text_of((await client.get("/environments/1", headers=HTML)).text)
+    assert "numpy 2.0" in one
+    assert "i-39, 1.5, no failures" in one
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ("/compare?id=1", 422, "expected two environments to compare, got 1"),
+        ("/compare", 422, "query.id"),
+        ("/compare?id=1&id=99", 404, "there is no environment 99"),
+        (f"/{10**30}", 404, "there is no environment"),
+        ("/x", 422, "number"),
+        ("?cursor=1~x", 422, "query.cursor"),
+    ],
+)
+async def test_environments_that_are_not_there_are_told_as_a_page(service, client, asked, status, told):
+    await send(service, spans(span(1), of=resource()))
+    answer = await client.get(f"/environments{asked}", headers=HTML)
+    assert (answer.status_code, told in answer.text) == (status, True)

@@ -14,6 +14,8 @@ from otel_insights.api.pages import (
     cluster,
     cluster_forms,
     cluster_list,
+    environment,
+    environment_list,
     login,
     overview,
     reference,
@@ -38,6 +40,8 @@ PAGES: Final = (
     Contents("/clusters/{cluster_id}", "", cluster.routes),
     Contents("/clusters/{cluster_id}/...", "", cluster_forms.routes),
     Contents("/suggestions/{suggestion_id}/feedback", "", suggestion_forms.routes),
+    Contents("/environments", "Environments", environment_list.routes),
+    Contents("/environments/{number}", "", environment.routes),
 )
 
 

@@ -1,0 +1,109 @@
+"""Environments as people look for them: filtered, some at a time, with what fails in each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlite_utils import Database
+
+from otel_insights.store.environments import EnvironmentKey
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An environment in a list. Times are nanoseconds since the epoch."""
+
+    id: int
+    key: EnvironmentKey
+    version: str
+    """`service.version`, empty where it told none."""
+    packages: int
+    exposure: float
+    clusters: int
+    """Clusters that were seen here."""
+    first_seen_ns: int
+    last_seen_ns: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Tell where it stands in a list: what comes behind it is listed with this as `after`."""
+        return self.last_seen_ns, self.id
+
+
+_LISTED = """
+    SELECT environment.id, namespace, service, instance,
+           coalesce(json_extract(body, '$."service.version"'), ''), packages, exposure,
+           (SELECT count(DISTINCT cluster_id) FROM failure JOIN fingerprint ON fingerprint.namespace = failure.namespace
+            AND fingerprint.id = failure.fingerprint WHERE environment_id = environment.id AND failure.weight > 0)
+           AS clusters, first_seen_ns, last_seen_ns
+    FROM environment LEFT JOIN configuration ON configuration_hash = hash
+"""
+
+
+def listed(
+    db: Database,
+    *,
+    text: str = "",
+    namespace: str | None = None,
+    service: str = "",
+    failing: bool | None = None,
+    after: tuple[int, int] | None = None,
+    limit: int = 50,
+) -> list[Listed]:
+    """List environments, the last heard of first. `text` is looked for in instances, and in the whole configuration."""
+    rows = db.execute(
+        _LISTED + " WHERE (:namespace IS NULL OR namespace = :namespace) AND :service IN ('', service)"
+        " AND (:text = '' OR instr(lower(instance), :text) > 0 OR instr(lower(body), :text) > 0)"
+        " AND (:failing IS NULL OR (clusters > 0) = :failing)"
+        " AND (:after IS NULL OR (last_seen_ns, environment.id) < (:after, :id))"
+        " ORDER BY last_seen_ns DESC, environment.id DESC LIMIT :limit",
+        {
+            "text": text.lower(),
+            "namespace": namespace,
+            "service": service,
+            "failing": failing,
+            "after": after[0] if after else None,
+            "id": after[1] if after else 0,
+            "limit": limit,
+        },
+    )
+    return [_listed(row) for row in rows]
+
+
+def get(db: Database, number: int) -> Listed | None:
+    """Find one by its number."""
+    row = db.execute(_LISTED + " WHERE environment.id = ?", [number]).fetchone()
+    return _listed(row) if row else None
+
+
+def _listed(row: tuple[int, str, str, str, str, int, float, int, int, int]) -> Listed:
+    return Listed(row[0], EnvironmentKey(row[1], row[2], row[3]), row[4], row[5], row[6], row[7], row[8], row[9])
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """A cluster that was seen in an environment, and how often there."""
+
+    cluster_id: str
+    title: str
+    count: float
+    last_seen_ns: int
+
+
+def failing_in(db: Database, number: int, limit: int = 100) -> list[Failing]:
+    """List the clusters that were seen in an environment, the most frequent there first."""
+    rows = db.execute(
+        "SELECT cluster.id, cluster.title, sum(failure.weight), max(failure.last_seen_ns) FROM failure"
+        " JOIN fingerprint ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
+        " JOIN cluster ON cluster.id = fingerprint.cluster_id WHERE environment_id = ? AND failure.weight > 0"
+        " GROUP BY cluster.id ORDER BY 3 DESC, cluster.id LIMIT ?",
+        [number, limit],
+    )
+    return [Failing(*row) for row in rows]
+
+
+def whose(db: Database) -> tuple[list[str], list[str]]:
+    """List namespaces and services, for people to choose from."""
+    sql = "SELECT DISTINCT {} FROM environment ORDER BY 1"
+    namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
+    return namespaces, services
