@@ -165,3 +165,24 @@ def neighbours(db: Database, cluster_id: str, limit: int = 200) -> list[tuple[st
         [cluster_id, limit],
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def texts(db: Database, ids: Iterable[str]) -> dict[str, str]:
+    """Read the signature of each cluster's most frequent fingerprint, by the cluster's id."""
+    rows = db.execute(
+        "SELECT cluster_id, signature, max(occurrences) FROM fingerprint"
+        " WHERE cluster_id IN (SELECT value FROM json_each(?)) GROUP BY cluster_id",
+        [json.dumps(list(ids))],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def alike(db: Database, ids: Iterable[str]) -> list[tuple[str, str, float]]:
+    """List the pairs of these clusters that are possibly the same, each once, with how alike they are (0..1)."""
+    rows = db.execute(
+        "SELECT min(cluster_id, other_id), max(cluster_id, other_id), max(similarity) FROM similar_cluster"
+        " WHERE cluster_id IN (SELECT value FROM json_each(:ids)) AND other_id IN (SELECT value FROM json_each(:ids))"
+        " GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2",
+        {"ids": json.dumps(list(ids))},
+    )
+    return [(row[0], row[1], row[2]) for row in rows]

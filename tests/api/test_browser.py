@@ -10,7 +10,7 @@ from otlp_samples import raised, resource, span, spans
 from playwright.sync_api import Browser
 
 pytestmark = needs_chromium
-PATHS = ("/", "/clusters", "/environments", "/environments/1", "/environments/compare?id=1&id=41", "/docs")
+PATHS = ("/", "/clusters", "/map", "/environments", "/environments/1", "/environments/compare?id=1&id=41", "/docs")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,13 @@ def test_a_person_compares_two_environments(person):
     person.page.get_by_role("button", name="Compare the two that are chosen").click()
     assert person.heading() == "shop i-04 and shop i-03"
     assert person.page.get_by_role("row", name="numpy").inner_text().split() == ["numpy", "2.0", "1.26"]
+
+
+def test_the_map_leads_to_clusters_with_the_keyboard(person):
+    person.go("/map")
+    person.page.locator("svg.map a").first.focus()
+    person.page.keyboard.press("Enter")
+    person.page.wait_for_url("**/clusters/*")
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 360), ("dark", 1280)])

@@ -142,3 +142,12 @@ async def test_environments_that_are_not_there_are_told_as_a_page(service, clien
     await send(service, spans(span(1), of=resource()))
     answer = await client.get(f"/environments{asked}", headers=HTML)
     assert (answer.status_code, told in answer.text) == (status, True)
+
+
+async def test_the_map_shows_each_open_cluster_as_a_circle_and_in_a_table(service, client):
+    assert "There is no open cluster" in (await client.get("/map", headers=HTML)).text
+    await seed(service)
+    html = (await client.get("/map", headers=HTML)).text
+    assert html.count("<circle") == 3
+    assert len(re.findall(r'<th scope="row"><a href="/clusters/', html)) >= 3
+    assert (await client.get("/map?namespace=%3Ci%3Epay%3C/i%3E", headers=HTML)).text.count("<circle") == 1

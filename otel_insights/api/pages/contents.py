@@ -14,6 +14,7 @@ from otel_insights.api.pages import (
     cluster,
     cluster_forms,
     cluster_list,
+    cluster_map,
     environment,
     environment_list,
     login,
@@ -40,6 +41,7 @@ PAGES: Final = (
     Contents("/clusters/{cluster_id}", "", cluster.routes),
     Contents("/clusters/{cluster_id}/...", "", cluster_forms.routes),
     Contents("/suggestions/{suggestion_id}/feedback", "", suggestion_forms.routes),
+    Contents("/map", "Map", cluster_map.routes),
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
 )
