@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from otel_insights.analysis.differences import differences
 from otel_insights.report import rfc3339
 from otel_insights.store import environments
 from otel_insights.store.corrections import WrongCorrection
@@ -69,11 +70,7 @@ def compared(db: Database, number: int, other: int) -> dict[str, Any]:
     """Tell what differs between two environments, and in which clusters only one of them fails. Raises as `found`."""
     one, two = shown(db, number), shown(db, other)
     mine, theirs = one.pop("configuration"), two.pop("configuration")
-    differing = [
-        {"key": key, "one": mine.get(key), "other": theirs.get(key)}
-        for key in sorted(mine.keys() | theirs.keys())
-        if mine.get(key) != theirs.get(key)
-    ]
+    differing = [{"key": each.key, "one": each.one, "other": each.other} for each in differences(mine, theirs)]
     clusters = [{each["cluster_id"] for each in side["failing_in"]} for side in (one, two)]
     return {
         "one": one,

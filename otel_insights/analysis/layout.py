@@ -26,15 +26,15 @@ def lay_out(texts: Sequence[str], radii: Sequence[float], seed: int = 0) -> NDAr
     if not texts:
         return np.zeros((0, 2))
     size = np.asarray(radii, dtype=np.float64)
-    edge = size.max()
-    places = edge + (1 - 2 * edge) * _spread(_scaled(embed(texts, seed=seed).astype(np.float64)))
+    edge = float(size.max())
+    places: NDArray[np.float64] = edge + (1 - 2 * edge) * _spread(_scaled(embed(texts, seed=seed).astype(np.float64)))
     rng = np.random.default_rng(seed)
     for _ in range(_ROUNDS):
         if not _part(places, size):
             break
         places += rng.normal(0, 1e-4, places.shape)  # what lies in one place has no direction to part in
         np.clip(places, size[:, None], 1 - size[:, None], out=places)
-    return np.clip(places, size[:, None], 1 - size[:, None])
+    return places
 
 
 def _scaled(rows: NDArray[np.float64]) -> NDArray[np.float64]:

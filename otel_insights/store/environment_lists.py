@@ -1,4 +1,4 @@
-"""Environments as people look for them: filtered, some at a time, with what fails in each."""
+"""Environments as people look for them: filtered, the last heard of first, with how many clusters fail in each."""
 
 from __future__ import annotations
 
@@ -70,40 +70,5 @@ def listed(
     return [_listed(row) for row in rows]
 
 
-def get(db: Database, number: int) -> Listed | None:
-    """Find one by its number."""
-    row = db.execute(_LISTED + " WHERE environment.id = ?", [number]).fetchone()
-    return _listed(row) if row else None
-
-
 def _listed(row: tuple[int, str, str, str, str, int, float, int, int, int]) -> Listed:
     return Listed(row[0], EnvironmentKey(row[1], row[2], row[3]), row[4], row[5], row[6], row[7], row[8], row[9])
-
-
-@dataclass(frozen=True, slots=True)
-class Failing:
-    """A cluster that was seen in an environment, and how often there."""
-
-    cluster_id: str
-    title: str
-    count: float
-    last_seen_ns: int
-
-
-def failing_in(db: Database, number: int, limit: int = 100) -> list[Failing]:
-    """List the clusters that were seen in an environment, the most frequent there first."""
-    rows = db.execute(
-        "SELECT cluster.id, cluster.title, sum(failure.weight), max(failure.last_seen_ns) FROM failure"
-        " JOIN fingerprint ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
-        " JOIN cluster ON cluster.id = fingerprint.cluster_id WHERE environment_id = ? AND failure.weight > 0"
-        " GROUP BY cluster.id ORDER BY 3 DESC, cluster.id LIMIT ?",
-        [number, limit],
-    )
-    return [Failing(*row) for row in rows]
-
-
-def whose(db: Database) -> tuple[list[str], list[str]]:
-    """List namespaces and services, for people to choose from."""
-    sql = "SELECT DISTINCT {} FROM environment ORDER BY 1"
-    namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
-    return namespaces, services

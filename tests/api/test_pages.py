@@ -133,7 +133,7 @@ async def test_two_environments_are_compared(service, client):
         ("/compare?id=1", 422, "expected two environments to compare, got 1"),
         ("/compare", 422, "query.id"),
         ("/compare?id=1&id=99", 404, "there is no environment 99"),
-        (f"/{10**30}", 404, "there is no environment"),
+        (f"/{10**30}", 422, "number"),
         ("/x", 422, "number"),
         ("?cursor=1~x", 422, "query.cursor"),
     ],

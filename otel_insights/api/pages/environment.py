@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 from sqlite_utils import Database
 
 from otel_insights.analysis.differences import GROUPS, Difference, differences, group_of
 from otel_insights.api.pages.rendering import page, pages
 from otel_insights.api.problems import Problem
+from otel_insights.environment_listing import found
 from otel_insights.service import Service
 from otel_insights.store import environment_lists, environments
-from otel_insights.store.environment_lists import Failing, Listed
+from otel_insights.store.environments import FailingIn, KnownEnvironment
 
 _BOTH = 2
-_LARGEST = 2**62
+Number = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """An environment with its configuration and what fails there."""
 
-    head: Listed
+    head: KnownEnvironment
     configuration: Mapping[str, str]
-    failing: Sequence[Failing]
+    failing: Sequence[FailingIn]
 
     @property
     def name(self) -> str:
@@ -75,25 +78,23 @@ def routes(service: Service) -> APIRouter:
     router = pages()
 
     @router.get("/environments/compare")
-    async def compare(request: Request, ids: Annotated[list[int], Query(alias="id", max_length=1000)]) -> Response:
+    async def compare(request: Request, ids: Annotated[list[Number], Query(alias="id")]) -> Response:
         if len(ids) != _BOTH:
             raise Problem(422, "INVALID_REQUEST", f"expected two environments to compare, got {len(ids)}")
         one, other = [await service.store.read(_read, number) for number in ids]
         return page(request, "comparison.html", {"all": Compared(one, other)})
 
     @router.get("/environments/{number}")
-    async def environment(request: Request, number: int) -> Response:
-        found = await service.store.read(_read, number)
+    async def environment(request: Request, number: Number) -> Response:
+        whole = await service.store.read(_read, number)
         others = await service.store.read(
-            environment_lists.listed, namespace=found.head.key.namespace, service=found.head.key.service, limit=200
+            environment_lists.listed, namespace=whole.head.key.namespace, service=whole.head.key.service, limit=200
         )
-        return page(request, "environment.html", {"all": found, "others": [one for one in others if one.id != number]})
+        return page(request, "environment.html", {"all": whole, "others": [one for one in others if one.id != number]})
 
     return router
 
 
 def _read(db: Database, number: int) -> Whole:
-    head = environment_lists.get(db, number) if abs(number) < _LARGEST else None
-    if head is None:
-        raise Problem(404, "UNKNOWN_ENVIRONMENT", f"there is no environment {number}")
-    return Whole(head, environments.configuration_of(db, number), environment_lists.failing_in(db, number))
+    head = found(db, number)
+    return Whole(head, json.loads(head.configuration), environments.failing_in(db, number))

@@ -11,9 +11,10 @@ from sqlite_utils import Database
 from otel_insights.api.pages.rendering import page, pages, query
 from otel_insights.api.problems import Problem
 from otel_insights.service import Service
-from otel_insights.store import environment_lists
+from otel_insights.store import environment_lists, environments
 
 _PAGE: Final = 50
+_MOST_SERVICES: Final = 1000
 _CURSOR: Final = re.compile(r"([0-8]?[0-9]{1,18})~([0-9]{1,18})")
 
 
@@ -56,12 +57,12 @@ def _read(db: Database, asked: dict[str, str], after: tuple[int, int] | None) ->
         after=after,
         limit=_PAGE + 1,
     )
-    namespaces, services = environment_lists.whose(db)
+    known = environments.services(db, limit=_MOST_SERVICES)
     shown = found[:_PAGE]
     following = "~".join(map(str, shown[-1].place)) if len(found) > _PAGE else ""
     return {
         "rows": shown,
         "next": query("/environments", **asked, cursor=following) if following else "",
-        "namespaces": [one for one in namespaces if one],
-        "services": [one for one in services if one],
+        "namespaces": sorted({one.namespace for one in known if one.namespace}),
+        "services": sorted({one.name for one in known if one.name}),
     }
