@@ -71,14 +71,16 @@ class World:
     folder: Path
     sink: Sink
 
-    async def run(self, program: str, *, setup: str = SETUP, env=(), args=(), command=()) -> Outcome:
+    async def run(
+        self, program: str, *, setup: str = SETUP, env=(), args=(), command=(), python: str = sys.executable
+    ) -> Outcome:
         """Run a program in which SETUP stands for the call of instrument()."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         file = folder / "program.py"
         file.write_text(program.replace("SETUP", setup or "pass"))
         before = len(self.sink.got)
         process = await asyncio.create_subprocess_exec(
-            *(*command, sys.executable, str(file)),
+            *(*command, python, str(file)),
             *args,
             env=self.environment() | dict(env),
             stdin=asyncio.subprocess.DEVNULL,
