@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SOURCES := otel_insights receivers processors exporters tests benchmarks examples
 
-.PHONY: help setup demo run test check format e2e bench clean
+.PHONY: help setup demo run test check format e2e matrix bench clean
 
 help: ## show this
 	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -40,6 +40,9 @@ format: setup ## format and mend what can be mended
 
 e2e: setup ## with a real Collector on both sides (needs Go)
 	$(BIN)/pytest --quiet -m e2e tests/e2e
+
+matrix: setup ## each way to die x place x exporter x Python that is installed (MATRIX=some: one in sixteen)
+	OTEL_INSIGHTS_MATRIX=$(or $(MATRIX),all) MATRIX_PYTHONS="$$($(BIN)/python tests/matrix/pythons.py)" $(BIN)/pytest --quiet tests/matrix
 
 bench: setup ## speed and memory, as ratios in one run
 	$(BIN)/python -m benchmarks
