@@ -1,7 +1,7 @@
 """Each way to die x place x exporter x Python: it arrives exactly once, and the process ends as it does without us.
 
-OTEL_INSIGHTS_MATRIX tells how much of it runs: without it a handful; `some`, one cell in sixteen; `all` (`make matrix`).
-MATRIX_PYTHONS lists interpreters as PATH does.
+OTEL_INSIGHTS_MATRIX tells how much of it runs: without it a handful; `some`, one cell in sixteen; `all`, every
+one (`make matrix`). MATRIX_PYTHONS lists interpreters as PATH does.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ async def end_without_us(doors: Doors, program: Program, python: str) -> Outcome
 def ended(outcome: Outcome) -> tuple[int, str, str]:
     """Give what must be alike, but for what comes with any thread and any hook, and is documented.
 
-    CPython from 3.12 on warns of a fork where there is a thread, as the SDK has one; and how often a line is repeated until
-    the stack is full depends on the frames below.
+    CPython from 3.12 on warns of a fork where there is a thread, as the SDK has one; and how often a line is repeated
+    until the stack is full depends on the frames below.
     """
     code, out, err = outcome.seen_from_outside
     return code, out, _DEEP.sub("repeated", _FORK.sub("", err))
