@@ -16,9 +16,9 @@ from otel_insights.environment import Sender
 from otel_insights.errors import BadData
 from otel_insights.payload import Item, Payload, Signal
 from otel_insights.report import rfc3339
-from otel_insights.store import log_window
+from otel_insights.store import windows
 from otel_insights.store.corrections import WrongCorrection
-from otel_insights.store.log_window import Block
+from otel_insights.store.windows import Block
 from otel_insights.units import epoch_ns, seconds
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -80,7 +80,7 @@ def latest(db: Database, asked: Asked, limit: int, cursor: str = "") -> tuple[li
     found: list[dict[str, Any]] = []
     read = 0
     seen: set[tuple[bytes, bytes]] = set()
-    for block in log_window.blocks(db, upto, asked.since_ns, holding):
+    for block in windows.LOGS.blocks(db, upto, asked.since_ns, holding):
         if read > _MOST_BYTES:
             return found, f"{block.upto}.0"
         read += len(block.data)

@@ -51,7 +51,7 @@ class Scored:
     """Whether the series was anomalous within a day."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # asyncio writes out what it waits for: arrays of megabytes
 class Scoring:
     """Owns what is known of series. Not for several threads."""
 

@@ -12,15 +12,16 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import BaseModel, ConfigDict, Field
 
-from otel_insights import anomaly_news, environment, metric_points, score_telemetry, semconv
+from otel_insights import anomaly_news, environment, metric_points, metric_window, score_telemetry, semconv
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
 from otel_insights.payload import Payload, Signal
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
+from otel_insights.store import windows
 from otel_insights.store.anomalies import Anomaly
-from otel_insights.units import Duration
+from otel_insights.units import ByteSize, Duration
 
 
 class Rule(BaseModel):
@@ -57,6 +58,10 @@ class AnomaliesSettings(Settings):
     """Between two times that what is known of series is saved; a restart goes on from there."""
     retention: Duration = 90 * 86_400.0
     """How long closed anomalies are kept."""
+    window_bytes: ByteSize = 64 * 2**20
+    """How much of the latest requests is kept, compressed, to be asked for; 0: nothing."""
+    window_age: Duration = 30 * 86_400.0
+    """How long it is kept at most."""
     emit: Literal["none", "anomalous", "all"] = "anomalous"
     """Of which series scores leave as metrics: those that were anomalous within a day, all, or none."""
 
@@ -106,6 +111,7 @@ class Anomalies(Processor):
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
         if changed := self._changes(scored):
             await self._write(changed)
+        await self._keep(payload)
         if self.settings.emit != "none" and scored:
             payload.append(score_telemetry.gauges(scored, with_band=True))
 
@@ -144,6 +150,13 @@ class Anomalies(Processor):
                 changed.append(anomaly_news.closed(self._open.pop(one.row), one.time_ns, "recovered"))
         return changed
 
+    async def _keep(self, payload: Payload) -> None:
+        """Put a request into the window of the latest ones."""
+        packed = metric_window.pack(payload.data) if self.settings.window_bytes else b""
+        if packed and len(packed) <= self.settings.window_bytes:
+            most = self.settings.window_bytes
+            await self.host.store.write_little(windows.METRICS.put, packed, self.host.now_ns(), most)
+
     def _opened(self, one: Scored) -> Anomaly:
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
@@ -166,6 +179,8 @@ class Anomalies(Processor):
         if now - self._saved_ns >= self.settings.save_every * 1e9:
             await self._save(now)
         await store.write(memory.forget_before, now - int(self.settings.retention * 1e9))
+        while await store.write(windows.METRICS.forget_before, now - int(self.settings.window_age * 1e9)):
+            pass
         self._count()
 
     async def _close_unheard(self, now: int) -> None:

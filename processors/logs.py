@@ -21,7 +21,7 @@ from otel_insights.processors import log_lines
 from otel_insights.processors.log_lines import LogLine
 from otel_insights.processors.log_services import LogServices
 from otel_insights.redaction import Redactor
-from otel_insights.store import log_keys, log_window, redacted, template_states
+from otel_insights.store import log_keys, redacted, template_states, windows
 from otel_insights.store import templates as memory
 from otel_insights.store.templates import EXAMPLES, HOUR_NS, Counted, Example, Place, Record, Request, Service
 from otel_insights.units import ByteSize, Duration
@@ -244,7 +244,7 @@ class Logs(Processor):
                 self.host.metrics.add("otel_insights_unannounced_templates", news.untold, processor=str(self.id))
             left -= news.told
         await self._tell_changes(now)
-        while await store.write(log_window.forget_before, now - int(self.settings.window_age * 1e9)):
+        while await store.write(windows.LOGS.forget_before, now - int(self.settings.window_age * 1e9)):
             pass
         self._services.forget(await store.write(memory.forget, now, self.settings.max_kept))
         if len(self._exemplified) > 2 * self.settings.max_kept:

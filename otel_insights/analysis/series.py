@@ -61,7 +61,7 @@ class _Last:
     buckets: tuple[int, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # there may be very many
 class Series:
     """Gives each series a row. The one not heard of for longest makes room for a new one beyond `most`."""
 

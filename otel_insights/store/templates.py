@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from otel_insights.analysis.spikes import KEPT_HOURS
 from otel_insights.analysis.template import Kept
-from otel_insights.store import log_keys, log_window, outbox
+from otel_insights.store import log_keys, outbox, windows
 from otel_insights.store.outbox import Finding
 
 EXAMPLES = 3
@@ -78,7 +78,7 @@ def record(db: Database, request: Request, now_ns: int) -> int:
     if request.examples:
         _exemplify(db, request.examples)
     if request.data and len(known) < len(request.records):
-        log_window.put(db, request.data, now_ns, request.window_bytes)
+        windows.LOGS.put(db, request.data, now_ns, request.window_bytes)
     return len(known)
 
 

@@ -20,7 +20,7 @@ from otel_insights.service import Service
 T = TypeVar("T")
 CONFIG = """
 receivers: {{otlp_http: {{endpoint: "127.0.0.1:0"}}}}
-processors: {{environments: , exceptions: , logs: , runs: , suggestions: }}
+processors: {{environments: , anomalies: , exceptions: , logs: , runs: , suggestions: }}
 store: {{url: "{store}"}}
 api: {api}
 analysis: {{interval: 1h}}
@@ -28,7 +28,7 @@ service:
   pipelines:
     traces: {{receivers: [otlp_http], processors: [environments, exceptions, suggestions]}}
     logs: {{receivers: [otlp_http], processors: [environments, exceptions, logs, runs, suggestions]}}
-    metrics: {{receivers: [otlp_http], processors: [environments]}}
+    metrics: {{receivers: [otlp_http], processors: [environments, anomalies]}}
 """
 
 
