@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import Any
 
@@ -17,7 +16,7 @@ from otel_insights.payload import Signal
 from otel_insights.selfmetrics import SelfMetrics, passed
 from otel_insights.semconv import SERVICE_NAME_OF_OURS
 from otel_insights.service import Service
-from otel_insights.store.database import path_of
+from otel_insights.store.health import used_percent
 
 
 def routes(service: Service) -> APIRouter:
@@ -43,7 +42,7 @@ def routes(service: Service) -> APIRouter:
             events_recorded=int(events),
             metrics_recorded=int(_accepted(service.metrics, Signal.METRICS)),
             data_retention_days=_retention_days(service),
-            storage_usage_percentage=_storage_used(service),
+            storage_usage_percentage=used_percent(service.config.store.url),
         )
         return Health(status="healthy", version=VERSION, uptime_seconds=round(time.monotonic() - began, 3), stats=stats)
 
@@ -80,11 +79,3 @@ def _retention_days(service: Service) -> float:
         if id_.type == "exceptions"
     ]
     return float(round(min(of_exceptions, default=0.0) / 86_400, 2))
-
-
-def _storage_used(service: Service) -> float:
-    path = path_of(service.config.store.url)
-    if path is None or not path.exists():
-        return 0.0
-    size = sum(part.stat().st_size for part in path.parent.glob(path.name + "*"))
-    return float(round(100 * size / (size + shutil.disk_usage(path).free), 3))

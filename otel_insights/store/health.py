@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlite_utils import Database
 
+from otel_insights.store.database import path_of
 from otel_insights.store.environments import Census, census
 
 
@@ -33,3 +35,12 @@ def examine(path: Path) -> Health:
         return Health("; ".join(row[0] for row in found), journal_mode, census(Database(connection)))
     finally:
         connection.close()
+
+
+def used_percent(url: str) -> float:
+    """Tell a store's size as a share of it and the free disk, in per cent; 0 of one in memory."""
+    path = path_of(url)
+    if path is None or not path.exists():
+        return 0.0
+    size = sum(part.stat().st_size for part in path.parent.glob(path.name + "*"))
+    return float(round(100 * size / (size + shutil.disk_usage(path).free), 3))

@@ -10,7 +10,16 @@ from otlp_samples import raised, resource, span, spans
 from playwright.sync_api import Browser
 
 pytestmark = needs_chromium
-PATHS = ("/", "/clusters", "/map", "/environments", "/environments/1", "/environments/compare?id=1&id=41", "/docs")
+PATHS = (
+    "/",
+    "/clusters",
+    "/map",
+    "/environments",
+    "/environments/1",
+    "/environments/compare?id=1&id=41",
+    "/settings",
+    "/docs",
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,11 @@
 import re
 
 import pytest
-from api.seeding import EVIL, seed, send
+from api.seeding import EVIL, refuse, seed, send
 from api.serving import client_of, running
 from otlp_samples import raised, resource, span, spans
+
+from otel_insights.store import deliveries
 
 HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
@@ -75,7 +77,7 @@ async def test_a_mistake_in_an_address_is_told_to_a_person_as_a_page_and_to_a_pr
 
 async def test_what_telemetry_says_is_text_and_never_markup(service, client):
     await seed(service)
-    await send(service, spans(span(1, raised(seed.__globals__["refuse"], EVIL)), of=resource("a", EVIL, EVIL)))
+    await send(service, spans(span(1, raised(refuse, EVIL)), of=resource("a", EVIL, EVIL)))
     await service.analyse()
     for path in (
         "/",
@@ -151,3 +153,35 @@ async def test_the_map_shows_each_open_cluster_as_a_circle_and_in_a_table(servic
     assert html.count("<circle") == 3
     assert len(re.findall(r'<th scope="row"><a href="/clusters/', html)) >= 3
     assert (await client.get("/map?namespace=%3Ci%3Epay%3C/i%3E", headers=HTML)).text.count("<circle") == 1
+
+
+async def test_settings_show_health_first_and_no_secret():
+    secret = "hunter2-hunter2"
+    async with running(f"{{auth: {{write_token: '{secret}'}}}}") as service, client_of(service) as client:
+        await client.post("/login", data={"token": secret})
+        service.metrics.add("otelcol_exporter_sent_spans", 5, exporter="otlp")
+        service.metrics.add("otelcol_exporter_send_failed_spans", 2, exporter="otlp")
+        html = (await client.get("/settings", headers=HTML)).text
+        assert secret not in html
+        text = text_of(html)
+        assert text.index("otelcol_exporter_send_failed_spans look exporter otlp 2") < text.index("sent_spans exporter")
+        assert "traces otlp_http environments, exceptions, suggestions none" in text
+        assert "endpoint: 127.0.0.1:0" in text
+
+
+async def test_alerts_that_failed_are_shown_and_sent_again(service, client):
+    alert = deliveries.Alert("f-1", "cluster.created", "c-1", b"")
+    await service.store.write(deliveries.put, "webhook", [alert], service.now_ns())
+    await service.store.write(deliveries.settle, [1], "failed", service.now_ns(), "500 <b>no</b>")
+    text = text_of((await client.get("/settings", headers=HTML)).text)
+    assert "cluster.created webhook failed" in text
+    answer = await client.post("/settings/alerts", data={"id": "1"}, headers=HTML, follow_redirects=True)
+    assert "1 alert to be sent again." in answer.text
+    assert [one.state for one in await service.store.read(deliveries.listed)] == ["waiting"]
+    assert (await client.post("/settings/alerts", data={"id": "x"}, headers=HTML)).status_code == 422
+
+
+async def test_a_person_has_all_analysed_at_once(service, client):
+    await send(service, spans(span(1, raised(refuse, "no")), of=resource()))
+    answer = await client.post("/settings/analysis", headers=HTML, follow_redirects=True)
+    assert "is analysed; clusters: 1." in answer.text

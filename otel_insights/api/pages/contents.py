@@ -20,6 +20,7 @@ from otel_insights.api.pages import (
     login,
     overview,
     reference,
+    settings,
     suggestion_forms,
 )
 from otel_insights.api.pages.rendering import Frame
@@ -44,6 +45,7 @@ PAGES: Final = (
     Contents("/map", "Map", cluster_map.routes),
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
+    Contents("/settings", "Settings", settings.routes),
 )
 
 

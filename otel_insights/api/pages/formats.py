@@ -39,8 +39,17 @@ def ago(seconds: float) -> str:
     """
     if seconds < 1:
         return "now"
+    return f"{lasting(seconds)} ago"
+
+
+def lasting(seconds: float) -> str:
+    """Write how long something lasts, roughly.
+
+    >>> lasting(7300), lasting(0.2)
+    ('2 h', '0 s')
+    """
     size, unit = next((step for step in reversed(_STEPS) if seconds >= step[0]), _STEPS[0])
-    return f"{int(seconds // size)} {unit} ago"
+    return f"{int(seconds // size)} {unit}"
 
 
 def since(now_ns: int, time_ns: int) -> str:
@@ -104,6 +113,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
     "ago": ago,
     "bars": bars,
+    "lasting": lasting,
     "since": since,
     "minute": minute,
     "condition": condition,
