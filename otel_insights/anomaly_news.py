@@ -9,7 +9,6 @@ from dataclasses import replace
 import orjson
 
 from otel_insights import semconv
-from otel_insights.analysis import detectors
 from otel_insights.findings import Value, finding
 from otel_insights.scoring import Scored, series_id
 from otel_insights.store.anomalies import Anomaly
@@ -21,6 +20,7 @@ def opened(
     identity: Mapping[str, str],
     resource: Mapping[str, str],
     attributes: Mapping[str, str],
+    detector: str,
     now_ns: int,
 ) -> Anomaly:
     """Make an anomaly of the point that opened it."""
@@ -39,7 +39,7 @@ def opened(
         closed_ns=None,
         ended="",
         recorded_ns=now_ns,
-        detector=detectors.VERSION,
+        detector=detector,
         **_height(one),  # type: ignore[arg-type]
     )
 

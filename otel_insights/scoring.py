@@ -12,6 +12,7 @@ import orjson
 
 from otel_insights.analysis import detectors, episodes
 from otel_insights.analysis.expectations import State
+from otel_insights.analysis.models import MODELS, Model
 from otel_insights.analysis.series import Observed, Series, SeriesKey
 from otel_insights.store.anomalies import SavedPart
 
@@ -60,7 +61,8 @@ class Scoring:
     series: Series = field(init=False)
     factors: dict[str, float] = field(default_factory=dict)
     """By `series_id`: what people have said."""
-    _known: State = field(default_factory=lambda: detectors.new_state(_FIRST_ROWS), init=False)
+    model: Model = MODELS["robust"]
+    _known: State = field(init=False)
     _episodes: State = field(default_factory=lambda: episodes.new_state(_FIRST_ROWS), init=False)
     _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
     _limits: dict[int, Limits] = field(default_factory=dict, init=False)
@@ -69,6 +71,7 @@ class Scoring:
     def __post_init__(self) -> None:
         """Begin without series."""
         self.series = Series(self.most, self._begin)
+        self._known = self.model.new_state(_FIRST_ROWS)
 
     def score(self, observed: Iterable[Observed], *, everything: bool = False) -> tuple[int, list[Scored]]:
         """Score points, each once; those of a series in the order of their times.
@@ -79,7 +82,7 @@ class Scoring:
         found: list[Scored] = []
         for part in detectors.rounds(points):
             rows, times, values = points.rows[part].astype(np.intp), points.times[part], points.values[part]
-            judged = detectors.judge(self._known, rows, times // 10**9, values)
+            judged = self.model.judge(self._known, rows, times // 10**9, values)
             allowed = self._allowed(rows, values, judged.expected)
             step = episodes.step(self._episodes, rows, times / 1e9, judged.score, allowed)
             self._anomalous_ns[rows[step.is_open]] = times[step.is_open]
@@ -133,10 +136,10 @@ class Scoring:
     def _begin(self, rows: np.ndarray) -> None:
         while int(rows.max()) >= len(self._known):
             more = min(len(self._known), 16_384)
-            self._known = np.concatenate([self._known, detectors.new_state(more)])
+            self._known = np.concatenate([self._known, self.model.new_state(more)])
             self._episodes = np.concatenate([self._episodes, episodes.new_state(more)])
             self._anomalous_ns = np.concatenate([self._anomalous_ns, np.zeros(more, np.int64)])
-        detectors.begin(self._known, rows)
+        self.model.begin(self._known, rows)
         episodes.begin(self._episodes, rows)
         self._anomalous_ns[rows] = 0
         for row in rows.tolist():
@@ -159,26 +162,28 @@ class Scoring:
             some = rows[start : start + _PART]
             keys = [[*_texts(self.series.keys[row]), self.series.heard_ns[row]] for row in some]
             body = self._known[some].tobytes() + self._episodes[some].tobytes() + self._anomalous_ns[some].tobytes()
-            parts.append(SavedPart(_MODEL, orjson.dumps(keys), body))
+            parts.append(SavedPart(self._layout, orjson.dumps(keys), body))
         return parts
 
     def restore(self, parts: Iterable[SavedPart]) -> None:
         """Take up what was saved; what another version saved is passed over, and learnt anew."""
+        one = self.model.fields.itemsize
         for part in parts:
             keys = orjson.loads(part.keys)
-            size = len(keys) * (detectors.FIELDS.itemsize + episodes.FIELDS.itemsize + 8)
-            if part.detector != _MODEL or len(part.body) != size or len(self.series) + len(keys) > self.most:
+            size = len(keys) * (one + episodes.FIELDS.itemsize + 8)
+            if part.detector != self._layout or len(part.body) != size or len(self.series) + len(keys) > self.most:
                 continue
-            rows = np.array([self.series.take(_key(one[:-1]), one[-1]) for one in keys], np.intp)
-            first = len(keys) * detectors.FIELDS.itemsize
+            rows = np.array([self.series.take(_key(each[:-1]), each[-1]) for each in keys], np.intp)
+            first = len(keys) * one
             second = first + len(keys) * episodes.FIELDS.itemsize
-            self._known[rows] = np.frombuffer(part.body[:first], detectors.FIELDS)
+            self._known[rows] = np.frombuffer(part.body[:first], self.model.fields)
             self._episodes[rows] = np.frombuffer(part.body[first:second], episodes.FIELDS)
             self._anomalous_ns[rows] = np.frombuffer(part.body[second:], np.int64)
             self._episodes["open"][rows] = False
 
-
-_MODEL: Final = f"{detectors.VERSION} {detectors.FIELDS.itemsize} {episodes.FIELDS.itemsize}"
+    @property
+    def _layout(self) -> str:
+        return f"{self.model.version} {self.model.fields.itemsize} {episodes.FIELDS.itemsize}"
 
 
 def series_id(key: SeriesKey) -> str:

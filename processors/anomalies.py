@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from pydantic import BaseModel, ConfigDict, Field
 
 from otel_insights import anomaly_news, environment, metric_points, metric_window, score_telemetry, semconv
+from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
@@ -48,6 +49,8 @@ class AnomaliesSettings(Settings):
 
     rules: tuple[Rule, ...] = ()
     """The first that fits a series holds."""
+    detector: Literal["robust", "rolling", "ewma"] = "robust"
+    """By which measure: the robust one, or standard deviations from a rolling or an exponentially weighted mean."""
     max_series: int = Field(default=20_000, ge=1)
     """Series that are known; one beyond takes the place of the one not heard of for longest. 3.1 KB each."""
     forget_after: Duration = 7 * 86_400.0
@@ -86,7 +89,10 @@ class Anomalies(Processor):
         self.host = host
         parts = await host.store.read(memory.saved)
         factors = await host.store.read(memory.factors)
-        self._live, self._replayed = (Scoring(self.settings.max_series, self._limits_of, factors) for _ in range(2))
+        model = MODELS[self.settings.detector]
+        self._live, self._replayed = (
+            Scoring(self.settings.max_series, self._limits_of, factors, model) for _ in range(2)
+        )
         for scoring in (self._live, self._replayed):
             scoring.restore(parts)
         self._saved_ns = host.now_ns()
@@ -161,7 +167,8 @@ class Anomalies(Processor):
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
         identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
-        return anomaly_news.opened(one, identity, sender.configuration, _plain(one.key[3]), self.host.now_ns())
+        attributes, detector = _plain(one.key[3]), self._live.model.version
+        return anomaly_news.opened(one, identity, sender.configuration, attributes, detector, self.host.now_ns())
 
     async def _write(self, changed: Sequence[Anomaly]) -> None:
         if changed:

@@ -245,3 +245,17 @@ async def test_anomalies_are_listed_by_pages_and_filters(host):
     assert await host.store.read(anomalies.page, since_ns=(one.closed_ns or 0) + 1) == []
     with pytest.raises(anomalies.UnknownAnomaly, match="no anomaly 'x'"):
         await host.store.read(anomalies.get, "x")
+
+
+@pytest.mark.parametrize("detector", ["rolling", "ewma"])
+async def test_another_detector_can_be_chosen_and_begins_anew_where_one_went_before(host, detector):
+    processor = await started(host)
+    await send(processor, request(0, 600, value=lambda at: 100.0 + at % 7))
+    await processor.stop()
+    for _ in range(2):  # the second one goes on from what the first one knew
+        processor = await started(host, detector=detector)
+        await processor.stop()
+    processor = await started(host, detector=detector)
+    await send(processor, request(600, 1000, value=lambda at: 400.0 if at == 990 else 100.0 + at % 7))
+    (one,) = await host.store.read(anomalies.page)
+    assert (one.detector, one.observed) == (f"{detector}-1", 400.0)
