@@ -15,7 +15,15 @@ from otel_insights.client.endings import Termination, exit_hook
 from otel_insights.client.futures import FUTURES, futures_hook
 from otel_insights.client.guard import guarded, once
 from otel_insights.client.hooks import Place, standard
-from otel_insights.client.late_hooks import ASYNCIO, MULTIPROCESSING, Waiting, asyncio_hook, multiprocessing_hook
+from otel_insights.client.late_hooks import (
+    ASYNCIO,
+    IPYTHON,
+    MULTIPROCESSING,
+    Waiting,
+    asyncio_hook,
+    ipython_hook,
+    multiprocessing_hook,
+)
 from otel_insights.client.qt import BINDINGS, Messages
 from otel_insights.client.settings import Settings, opted_out, settings
 
@@ -131,6 +139,7 @@ def instrument(
             hook.install()
         _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
         _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
+        _when_imported(IPYTHON, lambda module: ipython_hook(module, capture))
         _when_imported(FUTURES, lambda module: futures_hook(module, capture))
         for binding in BINDINGS:
             _when_imported(binding, lambda module: Messages(module, _report))

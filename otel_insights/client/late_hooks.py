@@ -1,6 +1,6 @@
-"""Places that exist once a module is imported: asyncio's loops and multiprocessing's children.
+"""Places that exist once a module is imported: asyncio's loops, multiprocessing's children, IPython's cells.
 
-Neither is imported for our sake: a finder waits for them and steps aside.
+None is imported for our sake: a finder waits for them and steps aside.
 """
 
 # ruff: noqa: ANN401 - what is replaced may be anything
@@ -17,6 +17,7 @@ from typing import Any
 from otel_insights.client.hooks import Capture, Hook
 
 ASYNCIO, MULTIPROCESSING = "asyncio.base_events", "multiprocessing.process"
+IPYTHON = "IPython.core.interactiveshell"
 
 
 def asyncio_hook(module: ModuleType, capture: Capture) -> Hook:
@@ -68,6 +69,21 @@ def _printing(before: Any, of: Any, capture: Capture) -> Any:
         return before(*args, **kwargs)
 
     return print_exc
+
+
+def ipython_hook(module: ModuleType, capture: Capture) -> Hook:
+    """See what a cell raises, in a notebook or a shell: IPython catches it, shows it, and goes on."""
+
+    def make(before: Any, hook: Hook) -> Any:
+        def showtraceback(self: Any, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> Any:
+            exception = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+            if hook.active and isinstance(exception, BaseException):
+                capture(exception, "ipython")
+            return before(self, exc_tuple, *args, **kwargs)
+
+        return showtraceback
+
+    return Hook(module.InteractiveShell, "showtraceback", make)
 
 
 class Waiting(MetaPathFinder):
