@@ -116,7 +116,11 @@ class RequestRedactor:
         before = self.redactor.count
         key, value = _parts(data)
         text = _string(value)
-        if self.redactor.hides(key, text or _number(value)):
+        if key in self.redactor.hashed and value:
+            self.redactor.count += 1
+            digest = self.redactor.digest(text or value.hex())
+            cleaned = _with_value(data, AnyValue(string_value=digest).SerializeToString())
+        elif self.redactor.hides(key, text or _number(value)):
             self.redactor.count += 1
             cleaned = _with_value(data, _REDACTED_VALUE)
         elif key == semconv.EXCEPTION_STACKTRACE and self._stacktrace != "full":

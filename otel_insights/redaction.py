@@ -151,6 +151,8 @@ class Redactor:
     """Which of RULES are heeded."""
     kept: Collection[str] = ()
     """Names whose values are none of ours: they stay as they are."""
+    hashed: Collection[str] = ()
+    """Names whose values leave as 16 hex digits: SHA-256 of the value and the salt."""
     patterns: Sequence[re.Pattern[str]] = ()
     """What else is a secret; these go first."""
     _own_host: re.Pattern[str] | None = field(default=None, init=False)
@@ -182,7 +184,14 @@ class Redactor:
         is_version = key.endswith("version") or key.startswith(_OF_A_PACKAGE)
         return is_version and isinstance(value, str) and _VERSION.fullmatch(value) is not None
 
+    def digest(self, value: str) -> str:
+        """Hash a value with the salt to 16 hex digits, so that equal ones can be told to be equal."""
+        return hashlib.sha256((value + self.salt).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
     def _value(self, key: str, value: _V) -> _V | str:
+        if key in self.hashed:
+            self.count += 1
+            return self.digest(str(value))
         if self.hides(key, value):
             self.count += 1
             return REDACTED
@@ -296,7 +305,7 @@ class Redactor:
             return value
         if not self.salt:
             return f"[{kind}]"
-        return f"[{kind}:{hashlib.sha256((value.lower() + self.salt).encode()).hexdigest()[:16]}]"
+        return f"[{kind}:{self.digest(value.lower())}]"
 
 
 def _is_number(value: object) -> bool:

@@ -17,10 +17,11 @@ from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.looking import looked_at
+from otel_insights.otlp_redaction import RequestRedactor
 from otel_insights.payload import Payload, Signal
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
-from otel_insights.store import windows
+from otel_insights.store import redacted, windows
 from otel_insights.store.anomalies import Anomaly
 from otel_insights.units import ByteSize, Duration
 
@@ -83,6 +84,8 @@ class Anomalies(Processor):
     """By the row of the series."""
     _saved_ns: int = field(default=0, init=False)
     _counted: tuple[int, int] = field(default=(0, 0), init=False)
+    _cleaned: RequestRedactor = field(init=False)
+    """For what is kept of requests."""
 
     async def start(self, host: Host) -> None:
         """Take up what was known of series; anomalies that were open have ended, for all we know."""
@@ -96,6 +99,7 @@ class Anomalies(Processor):
         for scoring in (self._live, self._replayed):
             scoring.restore(parts)
         self._saved_ns = host.now_ns()
+        self._cleaned = RequestRedactor(await host.store.read(redacted.redactor))
         stale = await host.store.read(memory.opened)
         await self._write([anomaly_news.closed(one, host.now_ns(), "restarted") for one in stale])
 
@@ -158,7 +162,9 @@ class Anomalies(Processor):
 
     async def _keep(self, payload: Payload) -> None:
         """Put a request into the window of the latest ones."""
-        packed = metric_window.pack(payload.data) if self.settings.window_bytes else b""
+        if not self.settings.window_bytes:
+            return
+        packed = metric_window.pack(self._cleaned.request(Signal.METRICS, payload.data))
         if packed and len(packed) <= self.settings.window_bytes:
             most = self.settings.window_bytes
             await self.host.store.write_little(windows.METRICS.put, packed, self.host.now_ns(), most)

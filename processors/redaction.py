@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.errors import BadData, InsightsError
@@ -43,8 +43,17 @@ class RedactionSettings(Settings):
     """What is left of a stack trace: all but secrets; places and types; a hash of functions and types."""
     keep: tuple[str, ...] = ("service.name", "service.namespace", "service.instance.id", "service.version", "host.name")
     """Attributes that stay as they are."""
+    hash: tuple[str, ...] = ()
+    """Attributes whose values leave as 16 hex digits, equal ones alike; needs a salt."""
     patterns: tuple[Annotated[str, AfterValidator(_checked)], ...] = Field(default=())
     """Regular expressions (of Python) of what else is a secret."""
+
+    @model_validator(mode="after")
+    def _salted(self) -> RedactionSettings:
+        """Refuse hashes that anybody could make: there are not many hosts and users to try."""
+        if self.hash and not self.salt.get_secret_value():
+            raise ValueError("expected a salt for what is to be hashed")
+        return self
 
 
 @dataclass(slots=True)
@@ -62,6 +71,7 @@ class Redaction(Processor):
             salt=settings.salt.get_secret_value(),
             rules=frozenset(settings.rules),
             kept=frozenset(settings.keep),
+            hashed=frozenset(settings.hash),
             patterns=[re.compile(pattern) for pattern in settings.patterns],
         )
         self._cleaned = RequestRedactor(redactor, settings.stacktrace)

@@ -1,6 +1,7 @@
 """The processor `redaction`, and what the store keeps without it: no secret of a corpus comes out by any way."""
 
 import asyncio
+import hashlib
 import json
 import re
 
@@ -16,7 +17,8 @@ from typer.testing import CliRunner
 
 from otel_insights import wire
 from otel_insights.cli import app
-from otel_insights.component import Accepted, ComponentId
+from otel_insights.component import Accepted, ComponentId, Kind
+from otel_insights.components import available
 from otel_insights.errors import BadData
 from otel_insights.payload import Payload, Signal, attribute
 from otel_insights.processors.redaction import FACTORY
@@ -70,7 +72,7 @@ def metrics() -> Payload:
     request = ExportMetricsServiceRequest()
     scope = request.resource_metrics.add(resource=telling()).scope_metrics.add()
     for text in TEXTS:
-        point = scope.metrics.add(name="orders").gauge.data_points.add(as_int=1)
+        point = scope.metrics.add(name="orders").gauge.data_points.add(as_int=1, time_unix_nano=T0)
         point.attributes.append(attribute("told", text))
         point.exemplars.add().filtered_attributes.append(attribute("told", text))
     return Payload.of(request)
@@ -110,8 +112,8 @@ async def test_nothing_of_people_reaches_the_store_even_without_the_processor(tm
         for payload in EVERYTHING:
             processors = [
                 service.processors[ComponentId(type_)]
-                for type_ in ("environments", "exceptions", "logs", "runs")
-                if type_ != "logs" or payload.signal is Signal.LOGS
+                for type_ in ("environments", "anomalies", "exceptions", "logs", "runs")
+                if payload.signal.value in available().find(Kind.PROCESSOR, type_).signals
             ]
             await passing(processors, payload, sink)
         await service.analyse()
@@ -121,6 +123,7 @@ async def test_nothing_of_people_reaches_the_store_even_without_the_processor(tm
             "/api/v1/clusters",
             "/api/v1/logs?limit=1000",
             "/api/v1/templates?limit=200",
+            "/query/metrics?limit=500",
             "/metrics",
             *paths,
         ):
@@ -192,10 +195,14 @@ async def test_rules_salt_kept_names_and_patterns_can_be_chosen(host: FakeHost):
     got = await passed(host, logs(log("x", {"told": text, "kept": text})), keep=["kept"])
     cleaned = values(LogRecord.FromString(next(got.items()).data).attributes)
     assert cleaned["kept"] == text != cleaned["told"]
+    got = await passed(host, logs(log("x", {"user.id": "ann"})), hash=["user.id"], salt="pepper")
+    cleaned = values(LogRecord.FromString(next(got.items()).data).attributes)
+    assert cleaned["user.id"] == hashlib.sha256(b"annpepper").hexdigest()[:16]
 
 
 @pytest.mark.parametrize(
-    "settings", [{"patterns": ["("]}, {"patterns": ["a*"]}, {"rules": ["secret"]}, {"stacktrace": "none"}]
+    "settings",
+    [{"patterns": ["("]}, {"patterns": ["a*"]}, {"rules": ["secret"]}, {"hash": ["user.id"]}, {"stacktrace": "none"}],
 )
 def test_a_setting_that_cannot_be_is_refused_at_the_start(settings: dict[str, object]):
     with pytest.raises(ValidationError, match=r"expected|Input should be"):
