@@ -53,6 +53,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"service {one['service'] or 'unnamed'}, instance {one['instance'] or 'unnamed'}"
     for key, value in sorted(one["attributes"].items()):
         yield f"  {key} = {value}"
+    if one["trace_id"]:
+        yield f"trace {one['trace_id']} span {one['span_id'] or '-'}"
     if one["verdict"]:
         yield f"a person says: {one['verdict'].replace('_', ' ')}"
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import orjson
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 
 from otel_insights import semconv
 from otel_insights.findings import Value, finding
@@ -21,6 +22,7 @@ def opened(
     resource: Mapping[str, str],
     attributes: Mapping[str, str],
     detector: str,
+    exemplar: Exemplar,
     now_ns: int,
 ) -> Anomaly:
     """Make an anomaly of the point that opened it."""
@@ -40,6 +42,8 @@ def opened(
         ended="",
         recorded_ns=now_ns,
         detector=detector,
+        trace_id=exemplar.trace_id.hex(),
+        span_id=exemplar.span_id.hex(),
         **_height(one),  # type: ignore[arg-type]
     )
 
@@ -88,14 +92,15 @@ def told(one: Anomaly) -> Finding:
         semconv.SUBJECT_INSTANCE: one.instance or None,
     }
     attributes |= {key: value for key, value in optional.items() if value is not None}
+    trace = {"trace_id": bytes.fromhex(one.trace_id), "span_id": bytes.fromhex(one.span_id)}
     if one.closed_ns is None:
         return finding(
-            semconv.ANOMALY_OPENED, one.id, sentence(one), attributes, time_ns=one.opened_ns, severity="WARN"
+            semconv.ANOMALY_OPENED, one.id, sentence(one), attributes, time_ns=one.opened_ns, severity="WARN", **trace
         )
     seconds = (one.closed_ns - one.opened_ns) / 1e9
     attributes |= {semconv.ANOMALY_DURATION: seconds, semconv.ANOMALY_ENDED: one.ended}
     body = f"{sentence(one)}; over after {seconds:g} s ({one.ended.replace('_', ' ')})"
-    return finding(semconv.ANOMALY_CLOSED, one.id, body, attributes, time_ns=one.closed_ns, severity="INFO")
+    return finding(semconv.ANOMALY_CLOSED, one.id, body, attributes, time_ns=one.closed_ns, severity="INFO", **trace)
 
 
 def sentence(one: Anomaly) -> str:

@@ -80,6 +80,8 @@ def anomaly_row(one: Anomaly) -> dict[str, Any]:
         "direction": one.direction,
         "detector": one.detector,
         "verdict": one.verdict or None,
+        "trace_id": one.trace_id,
+        "span_id": one.span_id,
     }
 
 

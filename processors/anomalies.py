@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 from pydantic import BaseModel, ConfigDict, Field
 
-from otel_insights import anomaly_news, environment, metric_points, metric_window, score_telemetry, semconv
+from otel_insights import anomaly_news, environment, exemplars, metric_points, metric_window, score_telemetry, semconv
 from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
+from otel_insights.errors import BadData
 from otel_insights.looking import looked_at
 from otel_insights.otlp_redaction import RequestRedactor
 from otel_insights.payload import Payload, Signal
@@ -119,7 +121,7 @@ class Anomalies(Processor):
             payload.append(score_telemetry.gauges(scored, with_band=False))
             return
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
-        if changed := self._changes(scored):
+        if changed := self._changes(scored, payload):
             await self._write(changed)
         await self._keep(payload)
         if self.settings.emit != "none" and scored:
@@ -146,13 +148,14 @@ class Anomalies(Processor):
             return Limits()
         return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
 
-    def _changes(self, scored: Sequence[Scored]) -> list[Anomaly]:
+    def _changes(self, scored: Sequence[Scored], payload: Payload) -> list[Anomaly]:
         """Note what opened, closed or reached a new height; the last is told with the next change of its anomaly."""
         changed: list[Anomaly] = []
+        traces = _traces(payload) if any(one.opened for one in scored) else {}
         for one in scored:
             known = self._open.get(one.row)
             if one.opened and known is None:
-                known = self._open[one.row] = self._opened(one)
+                known = self._open[one.row] = self._opened(one, traces)
                 changed.append(known)
             elif one.is_open and known is not None and one.score > known.score:
                 self._open[one.row] = anomaly_news.peaked(known, one)
@@ -169,12 +172,20 @@ class Anomalies(Processor):
             most = self.settings.window_bytes
             await self.host.store.write_little(windows.METRICS.put, packed, self.host.now_ns(), most)
 
-    def _opened(self, one: Scored) -> Anomaly:
+    def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]]) -> Anomaly:
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
         identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
-        attributes, detector = _plain(one.key[3]), self._live.model.version
-        return anomaly_news.opened(one, identity, sender.configuration, attributes, detector, self.host.now_ns())
+        named = traces.get(exemplars.place(one.key, one.time_ns), ())
+        return anomaly_news.opened(
+            one,
+            identity,
+            sender.configuration,
+            _plain(one.key[3]),
+            self._live.model.version,
+            exemplars.extreme(named, highest=not one.value < one.expected),
+            self.host.now_ns(),
+        )
 
     async def _write(self, changed: Sequence[Anomaly]) -> None:
         if changed:
@@ -228,6 +239,13 @@ class Anomalies(Processor):
     async def stop(self) -> None:
         """Save what is known of series."""
         await self._save(self.host.now_ns())
+
+
+def _traces(payload: Payload) -> Mapping[exemplars.Place, Sequence[Exemplar]]:
+    try:
+        return exemplars.by_point(payload.message())  # type: ignore[arg-type] # metrics, as `process` has asked
+    except BadData:  # some text is no UTF-8
+        return {}
 
 
 def _plain(attributes: Iterable[bytes]) -> dict[str, str]:

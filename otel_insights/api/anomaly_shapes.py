@@ -51,6 +51,8 @@ class Anomaly(Shape):
     direction: str = Field(examples=["up"])
     detector: str = Field(examples=["robust-2"])
     verdict: str | None = Field(description="What a person says: `anomaly` or `not_anomaly`")
+    trace_id: str = Field(description="One of the requests that opened it, where the sender names one (an exemplar)")
+    span_id: str
 
 
 class AnomalyPage(Shape):

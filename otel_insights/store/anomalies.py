@@ -60,6 +60,9 @@ class Anomaly:
     detector: str
     """Its name and version."""
     verdict: str = ""
+    trace_id: str = ""
+    """Of an exemplar of the point that opened it, in hex; "" where the sender names none."""
+    span_id: str = ""
 
 
 _COLUMNS: Final = tuple(Anomaly.__dataclass_fields__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlite_utils import Database
 
 from otel_insights.store.schema_anomalies import ANOMALIES
+from otel_insights.store.schema_anomaly_traces import ANOMALY_TRACES
 from otel_insights.store.schema_changes import CHANGES
 from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
@@ -119,6 +120,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     TEMPLATE_STATES,
     ANOMALIES,
     METRIC_WINDOW,
+    ANOMALY_TRACES,
 )
 
 

@@ -259,3 +259,18 @@ async def test_another_detector_can_be_chosen_and_begins_anew_where_one_went_bef
     await send(processor, request(600, 1000, value=lambda at: 400.0 if at == 990 else 100.0 + at % 7))
     (one,) = await host.store.read(anomalies.page)
     assert (one.detector, one.observed) == (f"{detector}-1", 400.0)
+
+
+@pytest.mark.parametrize("up", [True, False])
+async def test_an_anomaly_leads_to_the_trace_of_the_point_that_opened_it_that_went_furthest(host, up):
+    processor = await started(host)
+    await send(processor, request(0, 1980))
+    opening = request(1980, 1981, value=lambda at: load(at) + (300 if up else -300)).message()
+    (point,) = opening.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points
+    for value, trace in ((500.0, b"h" * 16), (20.0, b"l" * 16), (100.0, b"m" * 16), (999.0, b"")):
+        point.exemplars.add(as_double=value, trace_id=trace, span_id=b"s" * 8)
+    await send(processor, Payload.of(opening))
+    (one,) = await host.store.read(anomalies.page)
+    assert one.trace_id == ("68" if up else "6c") * 16
+    (record,) = [LogRecord.FromString(each.record) for each in await host.store.read(outbox.waiting)]
+    assert (record.trace_id, record.span_id) == (bytes.fromhex(one.trace_id), b"s" * 8)
