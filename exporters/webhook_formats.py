@@ -94,7 +94,7 @@ def _address(page: str, attributes: Mapping[str, Any]) -> str:
 
 _ROUTES: Final = {
     semconv.CLUSTER_ID: "clusters",
-    semconv.ANOMALY_ID: "api/v1/anomalies",
+    semconv.ANOMALY_ID: "anomalies",
     semconv.LOG_TEMPLATE_ID: "api/v1/templates",
 }
 """What a finding is about -> where our page, or else our API, tells of it."""

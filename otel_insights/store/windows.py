@@ -53,6 +53,20 @@ class Window:
         for row in rows:
             yield Block(*row)
 
+    def between(self, db: Database, first_ns: int, last_ns: int, most: int) -> list[bytes]:
+        """Give the requests that arrived between two times, in their order; of more than `most` bytes the last ones."""
+        found: list[bytes] = []
+        rows = db.execute(
+            f"SELECT data FROM {self.table} WHERE arrived_ns BETWEEN ? AND ? ORDER BY upto DESC",  # noqa: S608 - as above
+            [first_ns, last_ns],
+        )
+        for (data,) in rows:
+            most -= len(data)
+            if most < 0:
+                break
+            found.append(data)
+        return found[::-1]
+
 
 LOGS: Final = Window("log_window")
 METRICS: Final = Window("metric_window")

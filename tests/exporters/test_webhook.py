@@ -221,7 +221,7 @@ async def test_an_anomaly_is_told_with_a_link_and_its_end_only_on_demand(host):
         await exporter.export(anomalous(semconv.ANOMALY_OPENED))
         await exporter.export(anomalous(semconv.ANOMALY_CLOSED))
         await state(host, "delivered")
-        expected = "*anomaly.opened*  queue.depth of shop rose to 310  <http://p/api/v1/anomalies/A-1|A-1>"
+        expected = "*anomaly.opened*  queue.depth of shop rose to 310  <http://p/anomalies/A-1|A-1>"
         assert [json.loads(one.body)["text"] for one in hop.got] == [expected]
 
 

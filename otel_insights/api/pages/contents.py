@@ -10,6 +10,8 @@ from fastapi import APIRouter, FastAPI
 
 from otel_insights.api.access import Tokens
 from otel_insights.api.pages import (
+    anomaly,
+    anomaly_list,
     assets,
     cluster,
     cluster_forms,
@@ -43,6 +45,8 @@ PAGES: Final = (
     Contents("/clusters/{cluster_id}/...", "", cluster_forms.routes),
     Contents("/suggestions/{suggestion_id}/feedback", "", suggestion_forms.routes),
     Contents("/map", "Map", cluster_map.routes),
+    Contents("/anomalies", "Anomalies", anomaly_list.routes),
+    Contents("/anomalies/{anomaly_id}", "", anomaly.routes),
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
     Contents("/settings", "Settings", settings.routes),

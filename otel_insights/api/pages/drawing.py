@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otel_insights.analysis.spikes import HOUR_NS
+from otel_insights.anomaly_series import Moment
 from otel_insights.report import rfc3339
 
 
@@ -101,3 +102,56 @@ def span(first: int, last: int, begin: int, end: int, width: float) -> tuple[flo
     x = width * (first - begin) / whole
     long = max(3.0, width * (last - first) / whole)
     return round(min(x, width - 3.0), 2), round(min(long, width), 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A series with its band, as SVG takes it: lists of points `x,y`, on a surface of `width` by `height`."""
+
+    values: str
+    expected: str
+    band: str
+    """A closed area; empty where nothing was expected."""
+    begin: float
+    """Where what is marked begins, and how wide it is."""
+    marked: float
+    low: float
+    high: float
+    """What the lower and the upper edge stand for."""
+    first_ns: int
+    last_ns: int
+    width: int
+    height: int
+
+
+def chart(moments: Sequence[Moment], marked: tuple[int, int], width: int, height: int) -> Chart | None:
+    """Draw a series over time; None without two points. A band that goes far beyond the values is cut off."""
+    if len(moments) < 2:  # noqa: PLR2004 - a line has two ends
+        return None
+    low, high = (edge(one.value for one in moments) for edge in (min, max))
+    room = max((high - low) * 0.5, abs(high) * 0.01, 1e-9)
+    low, high = low - room / 2, high + room / 2
+    first, last = moments[0].time_ns, moments[-1].time_ns
+
+    def at(time_ns: int, value: float) -> str:
+        x = width * (time_ns - first) / max(1, last - first)
+        y = height * (high - min(max(value, low), high)) / (high - low)
+        return f"{x:.1f},{y:.1f}"
+
+    known = [one for one in moments if one.lower is not None and one.upper is not None and one.expected is not None]
+    above = [at(one.time_ns, one.upper) for one in known if one.upper is not None]
+    below = [at(one.time_ns, one.lower) for one in known if one.lower is not None]
+    begin, long = span(max(first, marked[0]), min(last, marked[1]), first, last, width)
+    return Chart(
+        " ".join(at(one.time_ns, one.value) for one in moments),
+        " ".join(at(one.time_ns, one.expected) for one in known if one.expected is not None),
+        " ".join([*above, *reversed(below)]),
+        begin,
+        long,
+        low,
+        high,
+        first,
+        last,
+        width,
+        height,
+    )

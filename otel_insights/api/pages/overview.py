@@ -1,33 +1,25 @@
-"""/ as a browser asks for it: what is new, what got worse, and what is explained."""
+"""/ as a browser asks for it: incidents, what got worse, what is new, and what is explained."""
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from sqlite_utils import Database
-from starlette.routing import Match
 
+from otel_insights import incident_portrait
 from otel_insights.api.pages.cluster_list import Row, rows
-from otel_insights.api.pages.rendering import PageRoute, page, wants_page
+from otel_insights.api.pages.rendering import page, pages
 from otel_insights.service import Service
 from otel_insights.store import clusters, environments, suggestions
 from otel_insights.store.cluster_lists import OPEN, Wanted, by_state, listed
 from otel_insights.store.environments import Census
 from otel_insights.store.suggestions import StoredSuggestion
 
-_MOST = 8
-
-
-class _ForBrowsers(PageRoute):
-    """A route that others than browsers do not see: to them `/` is the heartbeat."""
-
-    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
-        """Match as any route does, for who asks for a page."""
-        asked = scope["type"] == "http" and wants_page(Request(scope))
-        return super().matches(scope) if asked else (Match.NONE, {})
+_MOST, _MOST_INCIDENTS = 8, 3
+_LATELY_NS: Final = 24 * 3600 * 10**9
+"""How long an incident that is over stands on the overview."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +29,7 @@ class Overview:
     states: dict[str, int]
     tiers: dict[str, int]
     census: Census
+    incidents: list[dict[str, Any]]
     worse: list[Row]
     new: list[Row]
     explained: list[tuple[StoredSuggestion, str]]
@@ -50,7 +43,7 @@ class Overview:
 
 def routes(service: Service) -> APIRouter:
     """Make the route over a running service."""
-    router = APIRouter(include_in_schema=False, route_class=_ForBrowsers)
+    router = pages(beside_json=True)
 
     @router.get("/")
     async def overview(request: Request) -> Response:
@@ -67,6 +60,7 @@ def _read(db: Database, now_ns: int) -> Overview:
         by_state(db),
         suggestions.by_tier(db),
         environments.census(db),
+        incident_portrait.latest(db, limit=_MOST_INCIDENTS, since_ns=now_ns - _LATELY_NS),
         rows(db, worse, now_ns),
         rows(db, new, now_ns),
         [(one, clusters.heading(db, one.cluster_id)[1]) for one in explained],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from otel_insights.api.pages import formats
 from otel_insights.api.problems import Problem, problem_of
@@ -86,9 +87,21 @@ class PageRoute(APIRoute):
         return answer
 
 
-def pages() -> APIRouter:
-    """Make a router for pages, which the API's description leaves out."""
-    return APIRouter(include_in_schema=False, route_class=PageRoute)
+class BrowserRoute(PageRoute):
+    """A route that others than browsers do not see, for a path under which they get JSON."""
+
+    def matches(self, scope: MutableMapping[str, Any]) -> tuple[Match, MutableMapping[str, Any]]:
+        """Match as any route does, for who asks for a page."""
+        asked = scope["type"] == "http" and wants_page(Request(scope))
+        return super().matches(scope) if asked else (Match.NONE, {})
+
+
+def pages(*, beside_json: bool = False) -> APIRouter:
+    """Make a router for pages, which the API's description leaves out.
+
+    `beside_json`: of paths that are routes of the API as well, and pages to browsers alone.
+    """
+    return APIRouter(include_in_schema=False, route_class=BrowserRoute if beside_json else PageRoute)
 
 
 def wants_page(request: Request) -> bool:
