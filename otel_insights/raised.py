@@ -35,11 +35,10 @@ from otel_insights.payload import (
     attribute_bytes,
 )
 from otel_insights.store.occurrences import POSITIVE, key_of
+from otel_insights.weights import stands_for
 from otel_insights.wire import Patch
 
 _STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
-_COUNTS = range(1, 10**9)
-"""How many records one can stand for; anything else is a mistake, and would drown every honest count."""
 _STAMPED = b"otel_insights.exception."
 """Is in whatever an earlier pass, or another otel-insights, has stamped."""
 
@@ -181,7 +180,7 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
 
 def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
     type_ = message = stacktrace = ""
-    weight = 1
+    count, rate = 1, 1.0
     for one in attributes:
         key = one.key
         if key == semconv.EXCEPTION_TYPE:
@@ -191,8 +190,10 @@ def _read(attributes: Iterable[KeyValue]) -> tuple[str, str, str, float]:
         elif key == semconv.EXCEPTION_STACKTRACE:
             stacktrace = one.value.string_value
         elif key == semconv.LOG_COUNT:
-            weight = one.value.int_value
-    return type_, message, stacktrace, float(weight if weight in _COUNTS else 1)
+            count = one.value.int_value
+        elif key == semconv.SAMPLING_RATE:
+            rate = one.value.double_value
+    return type_, message, stacktrace, float(stands_for(count, rate))
 
 
 def _time(first: int, second: int) -> int:

@@ -31,6 +31,7 @@ VCS_REPOSITORY: Final = "vcs.repository.url.full"
 VCS_BRANCH: Final = "vcs.ref.head.name"
 VCS_REVISION: Final = "vcs.ref.head.revision"
 LOG_COUNT: Final = "log_count"
+SAMPLING_RATE: Final = "sampling.rate"
 """How many equal records one stands for, as the Collector's log_dedup processor writes it."""
 
 

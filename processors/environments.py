@@ -18,8 +18,10 @@ from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
 from otel_insights.store import configuration_changes
 from otel_insights.store import environments as memory
 from otel_insights.store.environments import Announced, EnvironmentKey
+from otel_insights.weights import stands_for
 
 _LOG_COUNT = semconv.LOG_COUNT.encode()
+_SAMPLING_RATE = semconv.SAMPLING_RATE.encode()
 _CHANGES_KEPT_NS = 30 * 86_400 * 10**9
 
 
@@ -83,15 +85,18 @@ class Environments(Processor):
         return new
 
     def _weigh(self, payload: Payload) -> None:
-        """Add what records stand for beyond themselves (`log_count`)."""
-        for item in payload.search(_LOG_COUNT):
+        """Add what records stand for beyond themselves (`log_count`, `sampling.rate`)."""
+        sampled = [item for item in payload.search(_SAMPLING_RATE) if _LOG_COUNT not in item.data]
+        for item in (*payload.search(_LOG_COUNT), *sampled):
             record = _record(item)
             sender = environment.read(item.resource)
             if record is None or sender is None:
                 continue
-            for one in record.attributes:
-                if one.key == semconv.LOG_COUNT and one.value.int_value > 1:
-                    self._work[sender.key] += one.value.int_value - 1
+            values = {one.key: one.value for one in record.attributes}
+            count, rate = values.get(semconv.LOG_COUNT), values.get(semconv.SAMPLING_RATE)
+            self._work[sender.key] += (
+                stands_for(count.int_value if count else 1, rate.double_value if rate else 1.0) - 1
+            )
 
     def _packages(self, payload: Payload) -> list[Announced]:
         """Read `package.info` events; they are announcements, and count for no work."""

@@ -13,20 +13,25 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otel_insights import semconv
 from otel_insights.analysis.bodies import sentence_of_fields
 from otel_insights.payload import LOG_RECORD_ATTRIBUTES, Item, attribute_bytes
+from otel_insights.weights import stands_for
 
 _FILE: Final = ("code.file.path", "code.filepath")
 _FUNCTION: Final = ("code.function.name", "code.function")
 _LINE: Final = ("code.line.number", "code.lineno")
 _NAMED: Final = (semconv.LOG_RECORD_TEMPLATE, "{OriginalFormat}", "message_template.text", "messageTemplate")
 _WANTED: Final = frozenset(
-    (*_FILE, *_FUNCTION, *_LINE, *_NAMED, semconv.LOG_COUNT, semconv.EXCEPTION_TYPE, semconv.LOG_TEMPLATE_ID)
+    (
+        *(*_FILE, *_FUNCTION, *_LINE, *_NAMED),
+        *(semconv.LOG_COUNT, semconv.SAMPLING_RATE, semconv.EXCEPTION_TYPE, semconv.LOG_TEMPLATE_ID),
+    )
 )
-_SIGNS: Final = (b"code.", b"emplate", b"{OriginalFormat}", semconv.LOG_COUNT.encode(), b"exception.type")
+_SIGNS: Final = (
+    *(b"code.", b"emplate", b"{OriginalFormat}", b"exception.type"),
+    *(semconv.LOG_COUNT.encode(), semconv.SAMPLING_RATE.encode()),
+)
 """One of these is in every record that has an attribute which is wanted."""
 _PLACE_HOLDER: Final = re.compile(r"\{[^{}]*\}|<[^<>]*>|%\(?\w*\)?[a-z]")
 _LETTER: Final = re.compile(r"[^\W\d_]")
-_COUNTS: Final = range(1, 10**9)
-"""How many records one can stand for; anything else is a mistake."""
 _OURS: Final = b"otel_insights."
 _STAMPED: Final = semconv.LOG_TEMPLATE_ID.encode()
 _SEVERITIES: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -142,7 +147,10 @@ def _read_whole(item: Item, record: LogRecord) -> LogLine | None:
         text = known = values[semconv.EXCEPTION_TYPE].string_value if semconv.EXCEPTION_TYPE in values else ""
         if not text:
             return None
-    weight = values[semconv.LOG_COUNT].int_value if semconv.LOG_COUNT in values else 1
+    weight = stands_for(
+        values[semconv.LOG_COUNT].int_value if semconv.LOG_COUNT in values else 1,
+        values[semconv.SAMPLING_RATE].double_value if semconv.SAMPLING_RATE in values else 1.0,
+    )
     return LogLine(
         item,
         text,
@@ -150,7 +158,7 @@ def _read_whole(item: Item, record: LogRecord) -> LogLine | None:
         next((one for one in (record.time_unix_nano, record.observed_time_unix_nano) if 0 < one < _TOO_LATE), 0),
         _site(values),
         known,
-        weight if weight in _COUNTS else 1,
+        weight,
         semconv.LOG_RECORD_TEMPLATE in values and semconv.LOG_TEMPLATE_ID not in values,
     )
 

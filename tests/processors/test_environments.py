@@ -44,9 +44,11 @@ async def test_packages_are_remembered_by_their_normalised_names_over_several_re
 async def test_work_is_counted_by_spans_and_log_records_and_not_by_package_announcements(environments, host):
     await passing([environments], spans(span(1), span(2)), Sink())
     await passing([environments], logs(package("numpy", "2.0"), log("one"), log("ten", {"log_count": 10})), Sink())
+    sampled = [log("one in twenty", {"sampling.rate": 0.05}), log("both", {"sampling.rate": 0.5, "log_count": 3})]
+    await passing([environments], logs(*sampled), Sink())
     await environments.analyse()
     (one,) = await known(host)
-    assert one.exposure == 2 + 1 + 10
+    assert one.exposure == 2 + 1 + 10 + 20 + 6
 
 
 async def test_replay_teaches_nothing(environments, host):

@@ -55,9 +55,10 @@ async def test_counts_are_kept_by_severity_and_weigh_what_a_record_stands_for(ho
     error = at(3, "took 9 s")
     error.severity_number = 17
     await stamps(processor, at(1, "took 3 s"), at(2, "took 3 s", {"log_count": 5}), error)
+    await stamps(processor, at(2, "took 3 s", {"sampling.rate": 0.25}))
     found = (await kept(host))["took <*>"]
-    assert found.counts == {"INFO": 6, "ERROR": 1}
-    assert (found.count, found.severity) == (7, "INFO")
+    assert found.counts == {"INFO": 10, "ERROR": 1}
+    assert (found.count, found.severity) == (11, "INFO")
     assert (found.first_seen_ns, found.last_seen_ns) == (T0 + 1, T0 + 3)
     assert sorted(one.body for one in found.examples) == ["took 3 s", "took 9 s"]
 
