@@ -19,8 +19,8 @@ from otel_insights.store.outbox import Finding
 def opened(
     one: Scored,
     identity: Mapping[str, str],
-    resource: Mapping[str, str],
-    attributes: Mapping[str, str],
+    resource: Mapping[str, object],
+    attributes: Mapping[str, object],
     detector: str,
     exemplar: Exemplar,
     now_ns: int,

@@ -1,29 +1,93 @@
-"""The latest metric points as people ask for them: one by one, or aggregated. Exact on what the window holds.
+"""The latest metric points: numbers of gauges and sums as they came, to be listed or aggregated, exact on what is kept.
 
-Numbers of gauges and sums are given as they came; of histograms and summaries nothing is told here.
+A request is kept as three columns (series, time, value), compressed; its series are kept once, without secrets.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from sqlite_utils import Database
 
-from otel_insights import environment, metric_points
-from otel_insights.errors import BadData
+from otel_insights import environment
 from otel_insights.metric_points import Point
+from otel_insights.redaction import COUNT, Redactor
 from otel_insights.report import rfc3339
-from otel_insights.store import windows
+from otel_insights.store import metric_series, windows
+from otel_insights.store.metric_series import KnownSeries
 
 AGGREGATIONS: Final = ("MEAN", "SUM", "MIN", "MAX", "COUNT", "P50", "P95", "P99")
 _LARGEST = 64 * 2**20
 """Bytes that one request may unpack to: more was never taken in."""
+_POINT: Final = np.dtype([("series", "<i8"), ("time", "<i8"), ("value", "<f8")])
+_DAY_NS = 86_400 * 10**9
+_MOST_SERIES = 200_000
+_LAST_NS = 253_402_300_799 * 10**9
+"""The end of the year 9999: no calendar goes further."""
+_Key = tuple[bytes, bytes, bytes, tuple[bytes, ...]]
+
+
+@dataclass(slots=True, repr=False)
+class Collecting:
+    """Notes the points that pass, request by request. Its series are told again once a day, so that they are kept."""
+
+    redactor: Redactor
+    _numbers: dict[_Key, tuple[int, int]] = field(default_factory=dict)
+    """Number, and the day of which it was told."""
+    _points: list[tuple[int, int, float]] = field(default_factory=list)
+    _told: list[KnownSeries] = field(default_factory=list)
+
+    def watch(self, points: Iterable[Point], now_ns: int) -> Iterator[Point]:
+        """Give points on, and note those of gauges and sums."""
+        day = now_ns // _DAY_NS
+        for one in points:
+            if one.kind != "count" and one.value is not None and 0 < one.time_ns < _LAST_NS:
+                key = (one.resource, one.scope, one.metric, one.attributes)
+                known = self._numbers.get(key)
+                if known is None or known[1] != day:
+                    known = self._tell(key, day)
+                self._points.append((known[0], one.time_ns, one.value))
+            yield one
+
+    def _tell(self, key: _Key, day: int) -> tuple[int, int]:
+        if len(self._numbers) >= _MOST_SERIES:
+            self._numbers.clear()
+        number = _number(key)
+        sender = environment.read(key[0])
+        name, labels = key[2].decode(errors="replace"), self.redactor.attributes(_labels(key[3]))
+        text = json.dumps({label: value for label, value in labels.items() if label != COUNT}, ensure_ascii=False)
+        self._told.append(KnownSeries(number, sender.key.service if sender else "", name, text))
+        self._numbers[key] = number, day
+        return number, day
+
+    def take(self) -> tuple[bytes, list[KnownSeries]]:
+        """Give what was noted since the last time, to be kept; b"" if nothing."""
+        points, told = self._points, self._told
+        self._points, self._told = [], []
+        return (zlib.compress(np.array(points, _POINT).tobytes(), 1) if points else b""), told
+
+
+def _number(key: _Key) -> int:
+    digest = hashlib.blake2b(digest_size=8)
+    for part in (*key[:3], *key[3]):
+        digest.update(len(part).to_bytes(4, "little") + part)
+    return int.from_bytes(digest.digest(), "big") >> 1
+
+
+def _labels(attributes: Iterable[bytes]) -> dict[str, str]:
+    try:
+        return environment.text_of(KeyValue.FromString(each) for each in attributes)
+    except DecodeError:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,36 +110,51 @@ class Aggregate:
     last_ns: int
 
 
-def pack(request: bytes) -> bytes:
-    """Compress a request for the window."""
-    return zlib.compress(request, 1)
-
-
 def latest(db: Database, asked: Asked, limit: int) -> list[dict[str, Any]]:
     """Read the latest points that are asked for: the last request first, and in it the last point by its time."""
+    series = metric_series.find(db, asked.service, asked.metrics)
     found: list[dict[str, Any]] = []
-    for points in _requests(db, asked):
-        points.sort(key=lambda one: -one.time_ns)
-        for one in points:
+    seen: set[tuple[int, int]] = set()
+    for points in _requests(db, asked, series):
+        for number, time_ns, value in points[np.argsort(-points["time"], kind="stable")].tolist():
+            if (number, time_ns) in seen:
+                continue
             if len(found) == limit:
                 return found
-            found.append(_row(one))
+            seen.add((number, time_ns))
+            one = series[number]
+            labels = json.loads(one.labels)
+            row = {
+                "service": one.service,
+                "metric": one.metric,
+                "value": value,
+                "ts": rfc3339(time_ns),
+                "labels": labels,
+            }
+            found.append(row)
     return found
 
 
 def aggregate(db: Database, asked: Asked, aggregation: str) -> dict[str, Aggregate]:
-    """Aggregate all points that are asked for, by metric. `aggregation` is one of `AGGREGATIONS`."""
-    values: dict[str, list[float]] = {}
-    times: dict[str, list[int]] = {}
-    for points in _requests(db, asked):
-        for one in points:
-            name = one.metric.decode(errors="replace")
-            values.setdefault(name, []).append(float(one.value or 0.0))
-            times.setdefault(name, []).append(one.time_ns)
-    return {
-        name: Aggregate(_reduce(np.array(of), aggregation), len(of), min(times[name]), max(times[name]))
-        for name, of in sorted(values.items())
-    }
+    """Aggregate all points that are asked for, each once, by metric. `aggregation` is one of `AGGREGATIONS`."""
+    series = metric_series.find(db, asked.service, asked.metrics)
+    parts = list(_requests(db, asked, series))
+    points = np.concatenate(parts) if parts else np.zeros(0, _POINT)
+    _, first = np.unique(points[["series", "time"]], return_index=True)
+    points = points[first]
+    names = sorted({one.metric for one in series.values()})
+    place = {name: at for at, name in enumerate(names)}
+    numbers = np.array(sorted(series), np.int64)
+    of_series = np.array([place[series[number].metric] for number in numbers.tolist()], np.int64)
+    metric = of_series[np.searchsorted(numbers, points["series"])] if len(points) else np.zeros(0, np.int64)
+    found = {}
+    for name, at in place.items():
+        some = points[metric == at]
+        if len(some):
+            times = some["time"]
+            value = _reduce(some["value"], aggregation)
+            found[name] = Aggregate(value, len(some), int(times.min()), int(times.max()))
+    return found
 
 
 def names(db: Database, asked: Asked) -> dict[str, int]:
@@ -83,7 +162,7 @@ def names(db: Database, asked: Asked) -> dict[str, int]:
     return {name: one.count for name, one in aggregate(db, asked, "COUNT").items()}
 
 
-def _reduce(values: np.ndarray, aggregation: str) -> float:
+def _reduce(values: NDArray[np.float64], aggregation: str) -> float:
     if aggregation.startswith("P"):
         return float(np.percentile(values, float(aggregation[1:])))
     if aggregation == "COUNT":
@@ -91,52 +170,14 @@ def _reduce(values: np.ndarray, aggregation: str) -> float:
     return float(getattr(values, aggregation.lower())())
 
 
-def _requests(db: Database, asked: Asked) -> Iterator[list[Point]]:
-    """Give the points of each request that are asked for, the last request first, and each point once."""
-    ours = db.execute("SELECT value FROM setting WHERE name = 'instance_id'").fetchone()[0]
-    wanted = {name.encode() for name in asked.metrics}
-    seen: set[int] = set()
-
-    def wants(resource: bytes, _scope: bytes, metric: bytes) -> bool:
-        sender = environment.read(resource)
-        if sender is None or sender.key.instance == ours or asked.service not in ("", sender.key.service):
-            return False
-        return not wanted or metric in wanted
-
+def _requests(db: Database, asked: Asked, series: dict[int, KnownSeries]) -> Iterator[NDArray[Any]]:
+    """Give the points of each request that are asked for, the last request first."""
+    wanted = np.array(list(series), np.int64)
     for block in windows.METRICS.blocks(db, None, asked.since_ns):
-        points: list[Point] = []
-        for one in _read(block.data, wants):
-            if one.value is None or one.kind == "count" or not asked.since_ns <= one.time_ns <= asked.until_ns:
-                continue
-            key = hash((one.resource, one.scope, one.metric, one.attributes, one.time_ns))
-            if key not in seen:
-                seen.add(key)
-                points.append(one)
-        yield points
-
-
-def _read(packed: bytes, wants: Any) -> Iterator[Point]:  # noqa: ANN401 - as metric_points has it
-    unpacker = zlib.decompressobj()
-    try:
-        yield from metric_points.points(unpacker.decompress(packed, _LARGEST), wants)
-    except (BadData, zlib.error):  # what cannot be read is not shown
-        return
-
-
-def _row(one: Point) -> dict[str, Any]:
-    sender = environment.read(one.resource)
-    try:
-        labels = environment.text_of(KeyValue.FromString(each) for each in one.attributes)
-    except DecodeError:
-        labels = {}
-    return {
-        "service": sender.key.service if sender else "",
-        "metric": one.metric.decode(errors="replace"),
-        "value": one.value,
-        "ts": rfc3339(min(one.time_ns, _LAST_NS)),
-        "labels": labels,
-    }
-
-
-_LAST_NS = 253_402_300_799 * 10**9
-"""The end of the year 9999: no calendar goes further."""
+        try:
+            unpacked = zlib.decompressobj().decompress(block.data, _LARGEST)
+        except zlib.error:  # what cannot be read is not shown
+            continue
+        points = np.frombuffer(unpacked[: len(unpacked) // _POINT.itemsize * _POINT.itemsize], _POINT)
+        in_time = (points["time"] >= asked.since_ns) & (points["time"] <= asked.until_ns)
+        yield points[in_time & np.isin(points["series"], wanted)]

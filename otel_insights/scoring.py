@@ -70,7 +70,7 @@ class Scoring:
 
     def __post_init__(self) -> None:
         """Begin without series."""
-        self.series = Series(self.most, self._begin)
+        self.series = Series(self.most, self._begin, series_id, self._set_limits)
         self._known = self.model.new_state(_FIRST_ROWS)
 
     def score(self, observed: Iterable[Observed], *, everything: bool = False) -> tuple[int, list[Scored]]:
@@ -145,23 +145,27 @@ class Scoring:
         for row in rows.tolist():
             key = self.series.keys[row]
             if key is not None:
-                limits = self.limits_of(key)
-                self._limits.pop(row, None)
-                if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
-                    self._limits[row] = limits
-                self._set_factor(row, key)
+                self._set_limits(row, key)
+
+    def _set_limits(self, row: int, key: SeriesKey) -> None:
+        limits = self.limits_of(key)
+        self._limits.pop(row, None)
+        if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
+            self._limits[row] = limits
+        self._set_factor(row, key)
 
     def _set_factor(self, row: int, key: SeriesKey) -> None:
         self._episodes["factor"][row] = self.limits_of(key).factor * self.factors.get(series_id(key), 1.0)
 
     def saved(self) -> Sequence[SavedPart]:
         """Give all that is to survive a restart, in parts; sums begin anew after it, each with its next point."""
-        rows = [row for row, key in enumerate(self.series.keys) if key is not None]
+        named = list(self.series.named().items())
         parts = []
-        for start in range(0, len(rows), _PART):
-            some = rows[start : start + _PART]
-            keys = [[*_texts(self.series.keys[row]), self.series.heard_ns[row]] for row in some]
-            body = self._known[some].tobytes() + self._episodes[some].tobytes() + self._anomalous_ns[some].tobytes()
+        for start in range(0, len(named), _PART):
+            some = named[start : start + _PART]
+            rows = [row for _, row in some]
+            keys = [[name, self.series.heard_ns[row]] for name, row in some]
+            body = self._known[rows].tobytes() + self._episodes[rows].tobytes() + self._anomalous_ns[rows].tobytes()
             parts.append(SavedPart(self._layout, orjson.dumps(keys), body))
         return parts
 
@@ -173,7 +177,7 @@ class Scoring:
             size = len(keys) * (one + episodes.FIELDS.itemsize + 8)
             if part.detector != self._layout or len(part.body) != size or len(self.series) + len(keys) > self.most:
                 continue
-            rows = np.array([self.series.take(_key(each[:-1]), each[-1]) for each in keys], np.intp)
+            rows = np.array([self.series.keep(*each) for each in keys], np.intp)
             first = len(keys) * one
             second = first + len(keys) * episodes.FIELDS.itemsize
             self._known[rows] = np.frombuffer(part.body[:first], self.model.fields)
@@ -183,7 +187,7 @@ class Scoring:
 
     @property
     def _layout(self) -> str:
-        return f"{self.model.version} {self.model.fields.itemsize} {episodes.FIELDS.itemsize}"
+        return f"{self.model.version} 2 {self.model.fields.itemsize} {episodes.FIELDS.itemsize}"
 
 
 def series_id(key: SeriesKey) -> str:
@@ -192,14 +196,3 @@ def series_id(key: SeriesKey) -> str:
     for part in (key[0], key[1], key[2], *sorted(key[3]), key[4].encode()):
         digest.update(len(part).to_bytes(4, "little") + part)
     return digest.hexdigest()
-
-
-def _texts(key: SeriesKey | None) -> list[object]:
-    assert key is not None  # noqa: S101 - asked for rows that are taken
-    return [key[0].hex(), key[1].hex(), key[2].hex(), [one.hex() for one in key[3]], key[4]]
-
-
-def _key(texts: Sequence[object]) -> SeriesKey:
-    resource, scope, metric, attributes, what = texts
-    read = bytes.fromhex
-    return read(str(resource)), read(str(scope)), read(str(metric)), tuple(read(one) for one in attributes), str(what)  # type: ignore[attr-defined]

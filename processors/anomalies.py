@@ -13,17 +13,18 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 from pydantic import BaseModel, ConfigDict, Field
 
-from otel_insights import anomaly_news, environment, exemplars, metric_points, metric_window, score_telemetry, semconv
+from otel_insights import anomaly_news, environment, exemplars, metric_points, score_telemetry, semconv
 from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.errors import BadData
 from otel_insights.looking import looked_at
-from otel_insights.otlp_redaction import RequestRedactor
+from otel_insights.metric_window import Collecting
 from otel_insights.payload import Payload, Signal
+from otel_insights.redaction import Redactor
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
-from otel_insights.store import redacted, windows
+from otel_insights.store import metric_series, redacted, windows
 from otel_insights.store.anomalies import Anomaly
 from otel_insights.units import ByteSize, Duration
 
@@ -84,14 +85,16 @@ class Anomalies(Processor):
     _replayed: Scoring = field(init=False)
     _open: dict[int, Anomaly] = field(default_factory=dict, init=False)
     """By the row of the series."""
+    _collecting: Collecting = field(init=False)
+    _redactor: Redactor = field(init=False)
     _saved_ns: int = field(default=0, init=False)
     _counted: tuple[int, int] = field(default=(0, 0), init=False)
-    _cleaned: RequestRedactor = field(init=False)
-    """For what is kept of requests."""
 
     async def start(self, host: Host) -> None:
         """Take up what was known of series; anomalies that were open have ended, for all we know."""
         self.host = host
+        self._redactor = await host.store.read(redacted.redactor)
+        self._collecting = Collecting(self._redactor)
         parts = await host.store.read(memory.saved)
         factors = await host.store.read(memory.factors)
         model = MODELS[self.settings.detector]
@@ -101,7 +104,6 @@ class Anomalies(Processor):
         for scoring in (self._live, self._replayed):
             scoring.restore(parts)
         self._saved_ns = host.now_ns()
-        self._cleaned = RequestRedactor(await host.store.read(redacted.redactor))
         stale = await host.store.read(memory.opened)
         await self._write([anomaly_news.closed(one, host.now_ns(), "restarted") for one in stale])
 
@@ -115,7 +117,10 @@ class Anomalies(Processor):
         scoring = self._replayed if payload.replay else self._live
         began = time.perf_counter()
         everything = payload.replay or self.settings.emit == "all"
-        count, scored = scoring.score(metric_points.points(payload.data, self._wants), everything=everything)
+        points = metric_points.points(payload.data, self._wants)
+        if self.settings.window_bytes and not payload.replay:
+            points = self._collecting.watch(points, self.host.now_ns())
+        count, scored = scoring.score(points, everything=everything)
         self.host.metrics.add("otel_insights_scored_points", count, processor=str(self.id))
         if payload.replay:
             payload.append(score_telemetry.gauges(scored, with_band=False))
@@ -123,7 +128,7 @@ class Anomalies(Processor):
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
         if changed := self._changes(scored, payload):
             await self._write(changed)
-        await self._keep(payload)
+        await self._keep()
         if self.settings.emit != "none" and scored:
             payload.append(score_telemetry.gauges(scored, with_band=True))
 
@@ -163,25 +168,24 @@ class Anomalies(Processor):
                 changed.append(anomaly_news.closed(self._open.pop(one.row), one.time_ns, "recovered"))
         return changed
 
-    async def _keep(self, payload: Payload) -> None:
-        """Put a request into the window of the latest ones."""
-        if not self.settings.window_bytes:
-            return
-        packed = metric_window.pack(self._cleaned.request(Signal.METRICS, payload.data))
+    async def _keep(self) -> None:
+        """Put what passed into the window of the latest points."""
+        packed, series = self._collecting.take()
         if packed and len(packed) <= self.settings.window_bytes:
-            most = self.settings.window_bytes
-            await self.host.store.write_little(windows.METRICS.put, packed, self.host.now_ns(), most)
+            now, most = self.host.now_ns(), self.settings.window_bytes
+            await self.host.store.write_little(metric_series.put, packed, series, now, most)
 
     def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]]) -> Anomaly:
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
         identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
         named = traces.get(exemplars.place(one.key, one.time_ns), ())
+        clean = self._redactor.attributes
         return anomaly_news.opened(
             one,
             identity,
-            sender.configuration,
-            _plain(one.key[3]),
+            clean(sender.configuration),
+            clean(_plain(one.key[3])),
             self._live.model.version,
             exemplars.extreme(named, highest=not one.value < one.expected),
             self.host.now_ns(),
@@ -203,8 +207,10 @@ class Anomalies(Processor):
         if now - self._saved_ns >= self.settings.save_every * 1e9:
             await self._save(now)
         await store.write(memory.forget_before, now - int(self.settings.retention * 1e9))
-        while await store.write(windows.METRICS.forget_before, now - int(self.settings.window_age * 1e9)):
+        past = now - int(self.settings.window_age * 1e9)
+        while await store.write(windows.METRICS.forget_before, past):
             pass
+        await store.write(metric_series.forget_before, past - 86_400 * 10**9)  # series are told once a day
         self._count()
 
     async def _close_unheard(self, now: int) -> None:

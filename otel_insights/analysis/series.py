@@ -68,6 +68,10 @@ class Series:
     most: int
     begin: Callable[[np.ndarray], object]
     """Told which rows are somebody else's now."""
+    identify: Callable[[SeriesKey], str]
+    """Gives the name under which a series is saved: a hash, since what identifies it may hold a secret."""
+    adopt: Callable[[int, SeriesKey], object]
+    """Told when a series is heard of again whose row was kept for it."""
     keys: list[SeriesKey | None] = field(default_factory=list)
     heard_ns: list[int] = field(default_factory=list)
     late: int = 0
@@ -75,12 +79,14 @@ class Series:
     evicted: int = 0
     _rows: dict[SeriesKey, int] = field(default_factory=dict)
     _free: list[int] = field(default_factory=list)
+    _kept: dict[str, int] = field(default_factory=dict)
+    """Rows of series that were saved, and have not been heard of since, by name."""
     _last: dict[SeriesKey, _Last] = field(default_factory=dict)
     """Of sums and histograms, the one not heard of for longest first."""
 
     def __len__(self) -> int:
         """How many series there are."""
-        return len(self._rows)
+        return len(self._rows) + len(self._kept)
 
     def row(self, key: SeriesKey) -> int | None:
         """Find a series."""
@@ -113,14 +119,20 @@ class Series:
 
     def forget_before(self, time_ns: int) -> None:
         """Let go of series that were not heard of since."""
-        for row, key in enumerate(self.keys):
-            if key is not None and self.heard_ns[row] < time_ns:
+        for row in [*self._rows.values(), *self._kept.values()]:
+            if self.heard_ns[row] < time_ns:
                 self._release(row)
 
-    def take(self, key: SeriesKey, heard_ns: int) -> int:
-        """Give a series its row, as if it had been heard of then."""
-        self._heard(key, heard_ns)
-        return self._rows[key]
+    def named(self) -> dict[str, int]:
+        """Give all rows that are in use, by the names under which they are saved."""
+        return {**self._kept, **{self.identify(key): row for key, row in self._rows.items()}}
+
+    def keep(self, name: str, heard_ns: int) -> int:
+        """Keep a row for a series that was saved under a name, as if it had been heard of then."""
+        row = self._kept[name] = self._new_row()
+        self.keys[row], self.heard_ns[row] = None, heard_ns
+        self.begin(np.array([row]))
+        return row
 
     def _since_last(self, one: Observed) -> list[tuple[str, float]]:
         """Tell what happened since the last point of a sum or histogram, a second; its percentiles."""
@@ -156,10 +168,14 @@ class Series:
         """Find or make the row of a series; None for a point that is no later than the last one."""
         row = self._rows.get(key)
         if row is None:
-            row = self._rows[key] = self._new_row()
-            self.keys[row], self.heard_ns[row] = key, time_ns
-            self.begin(np.array([row]))
-            return row
+            row = self._kept.pop(self.identify(key), None) if self._kept else None
+            if row is None:
+                row = self._rows[key] = self._new_row()
+                self.keys[row], self.heard_ns[row] = key, time_ns
+                self.begin(np.array([row]))
+                return row
+            self._rows[key], self.keys[row] = row, key
+            self.adopt(row, key)
         if time_ns <= self.heard_ns[row]:
             self.late += 1
             return None
@@ -183,8 +199,10 @@ class Series:
         key = self.keys[row]
         if key is not None:
             del self._rows[key]
-            self.keys[row] = None
-            self._free.append(row)
+        else:
+            self._kept = {name: kept for name, kept in self._kept.items() if kept != row}
+        self.keys[row] = None
+        self._free.append(row)
 
 
 def _percentile(buckets: Sequence[int], bounds: Sequence[float], share: float) -> float:

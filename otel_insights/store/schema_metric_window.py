@@ -7,7 +7,11 @@ from typing import Final
 METRIC_WINDOW: Final = (
     "0015 the latest metric points",
     """
-    -- As the window of log records; requests are compressed.
+    -- As the window of log records, but for what is kept: columns of series, time and value, compressed.
     CREATE TABLE metric_window (upto INTEGER PRIMARY KEY, arrived_ns INTEGER NOT NULL, data BLOB NOT NULL);
+    CREATE TABLE metric_series (
+        number INTEGER PRIMARY KEY, service TEXT NOT NULL, metric TEXT NOT NULL, labels TEXT NOT NULL,
+        used_ns INTEGER NOT NULL
+    );
     """,
 )

@@ -70,4 +70,4 @@ class Window:
 
 LOGS: Final = Window("log_window")
 METRICS: Final = Window("metric_window")
-"""Compressed (zlib)."""
+"""Columns, compressed: see `metric_window`."""

@@ -34,7 +34,7 @@ def values(series: Series, *points: Point) -> list[tuple[float, float]]:
 
 @pytest.fixture
 def series() -> Series:
-    return Series(100, lambda rows: None)
+    return Series(100, lambda rows: None, repr, lambda row, key: None)
 
 
 RULES = [
@@ -131,7 +131,7 @@ def test_series_differ_by_resource_scope_name_and_attributes(series):
 
 def test_a_new_series_beyond_the_cap_takes_the_place_of_the_one_not_heard_of_for_longest():
     begun: list[int] = []
-    series = Series(3, lambda rows: begun.extend(rows.tolist()))
+    series = Series(3, lambda rows: begun.extend(rows.tolist()), repr, lambda row, key: None)
     for time, name in enumerate((b"a", b"b", b"c", b"a", b"d"), 1):
         values(series, gauge(time, 1, metric=name))
     assert (len(series), series.evicted) == (3, 1)
@@ -144,3 +144,23 @@ def test_series_that_are_not_heard_of_are_let_go(series):
     series.forget_before(15 * S)
     assert [key and key[2] for key in series.keys] == [None, b"b"]
     assert values(series, gauge(12, 2, metric=b"a")) == [(12, 2)], "it begins anew"
+
+
+def test_a_series_that_was_saved_has_its_row_again_when_it_is_heard_of():
+    adopted: list[int] = []
+    series = Series(10, lambda rows: None, lambda key: key[2].decode(), lambda row, key: adopted.append(row))
+    row = series.keep("a", 5 * S)
+    assert values(series, gauge(3, 1, metric=b"a")) == [], "it is late"
+    assert values(series, gauge(10, 1, metric=b"a"), gauge(10, 1, metric=b"b")) == [(10, 1), (10, 1)]
+    assert (adopted, series.row((b"r", b"s", b"a", (b"a",), ""))) == ([row], row)
+    assert series.named() == {"a": row, "b": 1}
+
+
+def test_a_row_that_was_kept_for_nobody_is_let_go():
+    series = Series(2, lambda rows: None, lambda key: key[2].decode(), lambda row, key: None)
+    series.keep("a", 5 * S)
+    series.keep("b", 6 * S)
+    values(series, gauge(10, 1, metric=b"c"))
+    assert sorted(series.named()) == ["b", "c"]
+    series.forget_before(8 * S)
+    assert sorted(series.named()) == ["c"]

@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import T0, Sink, build, passing, resource, values
 
-from otel_insights import own_metrics, semconv
+from otel_insights import metric_window, own_metrics, semconv
 from otel_insights.payload import Payload, Signal, attribute
 from otel_insights.processors.anomalies import FACTORY
 from otel_insights.store import anomalies, outbox
@@ -226,6 +226,30 @@ async def test_series_beyond_the_cap_make_room_and_are_counted(host):
     await processor.analyse()
     assert host.metrics.value("otel_insights_evicted_series", processor="anomalies") == 15
     await processor.stop()
+
+
+async def test_nothing_that_is_kept_of_points_holds_a_secret(host, tmp_path):
+    secret = "hunter2hunter2"
+    of = resource("i-1", "shop", "demo")
+    of.attributes.append(attribute("db.password", secret))
+    processor = await started(host)
+    payloads = [request(at, at + 60, spikes=[SPIKE], of=of) for at in range(0, 2100, 60)]
+    for payload in payloads:
+        message = payload.message()
+        for point in message.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points:
+            point.attributes.append(attribute("api_key", secret))
+        payload.rewrite(message)
+    await send(processor, *payloads)
+    (one,) = await host.store.read(anomalies.page)
+    assert secret not in repr(one)
+    rows = await host.store.read(metric_window.latest, metric_window.Asked(), 10)
+    assert len(rows) == 10
+    assert secret not in repr(rows)
+    await processor.stop()
+    saved = await host.store.read(anomalies.saved)
+    assert saved
+    assert secret not in repr(saved)
+    assert secret.encode().hex() not in repr(saved)
 
 
 async def test_anomalies_are_listed_by_pages_and_filters(host):
