@@ -20,6 +20,18 @@ _IDENTITY = frozenset({semconv.SERVICE_NAMESPACE, semconv.SERVICE_NAME, semconv.
 _VOLATILE = frozenset({"process.pid", "process.parent_pid"})
 """Other at every start, so that each restart would look like a change of the configuration."""
 
+_OF_A_RELEASE = (
+    semconv.SERVICE_VERSION,
+    "telemetry.sdk.version",
+    "telemetry.distro.version",
+    "process.runtime.version",
+    "process.runtime.description",
+    "container.image.",
+    "deployment.id",
+    "vcs.ref.",
+)
+"""Beginnings of what is another value with each release."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sender:
@@ -49,6 +61,20 @@ def read(resource: bytes) -> Sender | None:
     )
     kept = [item for item in attributes.items() if item[0] not in _IDENTITY and item[0] not in _VOLATILE]
     return Sender(key, dict(kept[:_MOST_KEYS]))
+
+
+@lru_cache(maxsize=16_384)
+def lasting(resource: bytes) -> bytes:
+    """Give what of a serialised Resource goes on when the service is deployed anew, to tell series by.
+
+    Two processes that differ in nothing else need a `service.instance.id` each, as the resource conventions ask for.
+    """
+    try:
+        attributes = Resource.FromString(resource).attributes
+    except DecodeError:
+        return resource
+    kept = (one.SerializeToString() for one in attributes if not one.key.startswith(_OF_A_RELEASE))
+    return b"".join(sorted(kept))
 
 
 def text_of(attributes: Iterable[KeyValue]) -> dict[str, str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import orjson
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
+from otel_insights import environment
 from otel_insights.analysis import detectors, episodes
 from otel_insights.analysis.expectations import State
 from otel_insights.analysis.models import MODELS, Model
@@ -191,8 +195,19 @@ class Scoring:
 
 
 def series_id(key: SeriesKey) -> str:
-    """Hash what identifies a series: the same at every start."""
+    """Hash what identifies a series: the same at every start, and under every version of its service."""
     digest = hashlib.blake2b(digest_size=8)
-    for part in (key[0], key[1], key[2], *sorted(key[3]), key[4].encode()):
+    for part in (environment.lasting(key[0]), _scope(key[1]), key[2], *sorted(key[3]), key[4].encode()):
         digest.update(len(part).to_bytes(4, "little") + part)
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _scope(scope: bytes) -> bytes:
+    """Give a serialised InstrumentationScope without its version."""
+    try:
+        read = InstrumentationScope.FromString(scope)
+    except DecodeError:
+        return scope
+    read.ClearField("version")
+    return bytes(read.SerializeToString(deterministic=True))

@@ -69,9 +69,12 @@ class Series:
     begin: Callable[[np.ndarray], object]
     """Told which rows are somebody else's now."""
     identify: Callable[[SeriesKey], str]
-    """Gives the name under which a series is saved: a hash, since what identifies it may hold a secret."""
+    """Gives the name of a series: the same under another version of its service, and after a restart.
+
+    It is saved, and is a hash, since what identifies a series may hold a secret.
+    """
     adopt: Callable[[int, SeriesKey], object]
-    """Told when a series is heard of again whose row was kept for it."""
+    """Told when a row goes on under a key that it did not have before."""
     keys: list[SeriesKey | None] = field(default_factory=list)
     heard_ns: list[int] = field(default_factory=list)
     late: int = 0
@@ -79,14 +82,15 @@ class Series:
     evicted: int = 0
     _rows: dict[SeriesKey, int] = field(default_factory=dict)
     _free: list[int] = field(default_factory=list)
-    _kept: dict[str, int] = field(default_factory=dict)
-    """Rows of series that were saved, and have not been heard of since, by name."""
+    _named: dict[str, int] = field(default_factory=dict)
+    """All rows that are in use, by name; those that were saved and not heard of since have no key."""
+    _names: list[str] = field(default_factory=list)
     _last: dict[SeriesKey, _Last] = field(default_factory=dict)
     """Of sums and histograms, the one not heard of for longest first."""
 
     def __len__(self) -> int:
         """How many series there are."""
-        return len(self._rows) + len(self._kept)
+        return len(self._named)
 
     def row(self, key: SeriesKey) -> int | None:
         """Find a series."""
@@ -119,20 +123,17 @@ class Series:
 
     def forget_before(self, time_ns: int) -> None:
         """Let go of series that were not heard of since."""
-        for row in [*self._rows.values(), *self._kept.values()]:
+        for row in list(self._named.values()):
             if self.heard_ns[row] < time_ns:
                 self._release(row)
 
     def named(self) -> dict[str, int]:
         """Give all rows that are in use, by the names under which they are saved."""
-        return {**self._kept, **{self.identify(key): row for key, row in self._rows.items()}}
+        return dict(self._named)
 
     def keep(self, name: str, heard_ns: int) -> int:
         """Keep a row for a series that was saved under a name, as if it had been heard of then."""
-        row = self._kept[name] = self._new_row()
-        self.keys[row], self.heard_ns[row] = None, heard_ns
-        self.begin(np.array([row]))
-        return row
+        return self._begin(None, name, heard_ns)
 
     def _since_last(self, one: Observed) -> list[tuple[str, float]]:
         """Tell what happened since the last point of a sum or histogram, a second; its percentiles."""
@@ -168,19 +169,33 @@ class Series:
         """Find or make the row of a series; None for a point that is no later than the last one."""
         row = self._rows.get(key)
         if row is None:
-            row = self._kept.pop(self.identify(key), None) if self._kept else None
+            name = self.identify(key)
+            row = self._named.get(name)
             if row is None:
-                row = self._rows[key] = self._new_row()
-                self.keys[row], self.heard_ns[row] = key, time_ns
-                self.begin(np.array([row]))
-                return row
-            self._rows[key], self.keys[row] = row, key
-            self.adopt(row, key)
+                return self._begin(key, name, time_ns)
+            if time_ns > self.heard_ns[row]:
+                self._take_over(row, key)
         if time_ns <= self.heard_ns[row]:
             self.late += 1
             return None
         self.heard_ns[row] = time_ns
         return row
+
+    def _begin(self, key: SeriesKey | None, name: str, heard_ns: int) -> int:
+        row = self._named[name] = self._new_row()
+        self.keys[row], self._names[row], self.heard_ns[row] = key, name, heard_ns
+        if key is not None:
+            self._rows[key] = row
+        self.begin(np.array([row]))
+        return row
+
+    def _take_over(self, row: int, key: SeriesKey) -> None:
+        """Go on with what is known of a series: another version of its service sends it now, or we began anew."""
+        before = self.keys[row]
+        if before is not None:
+            del self._rows[before]
+        self._rows[key], self.keys[row] = row, key
+        self.adopt(row, key)
 
     def _new_row(self) -> int:
         if not self._free and len(self.keys) >= self.most:
@@ -192,6 +207,7 @@ class Series:
         if self._free:
             return self._free.pop()
         self.keys.append(None)
+        self._names.append("")
         self.heard_ns.append(0)
         return len(self.keys) - 1
 
@@ -199,8 +215,7 @@ class Series:
         key = self.keys[row]
         if key is not None:
             del self._rows[key]
-        else:
-            self._kept = {name: kept for name, kept in self._kept.items() if kept != row}
+        del self._named[self._names[row]]
         self.keys[row] = None
         self._free.append(row)
 

@@ -156,6 +156,19 @@ def test_a_series_that_was_saved_has_its_row_again_when_it_is_heard_of():
     assert series.named() == {"a": row, "b": 1}
 
 
+def test_a_series_goes_on_under_another_key_of_its_name_once_that_is_heard_of_later():
+    adopted: list[tuple[int, bytes]] = []
+    name = lambda key: key[2].decode().rstrip("0123456789")  # noqa: E731
+    series = Series(10, lambda rows: None, name, lambda row, key: adopted.append((row, key[2])))
+    read = values(series, gauge(10, 1, metric=b"a1"), gauge(20, 2, metric=b"a2"), gauge(15, 3, metric=b"a1"))
+    assert read == [(10, 1), (20, 2)]
+    assert (len(series), series.late, adopted) == (1, 1, [(0, b"a2")])
+    assert [key and key[2] for key in series.keys] == [b"a2"]
+    series.forget_before(30 * S)
+    assert len(series) == 0
+    assert values(series, gauge(40, 1, metric=b"a1")) == [(40, 1)]
+
+
 def test_a_row_that_was_kept_for_nobody_is_let_go():
     series = Series(2, lambda rows: None, lambda key: key[2].decode(), lambda row, key: None)
     series.keep("a", 5 * S)

@@ -298,3 +298,22 @@ async def test_an_anomaly_leads_to_the_trace_of_the_point_that_opened_it_that_we
     assert one.trace_id == ("68" if up else "6c") * 16
     (record,) = [LogRecord.FromString(each.record) for each in await host.store.read(outbox.waiting)]
     assert (record.trace_id, record.span_id) == (bytes.fromhex(one.trace_id), b"s" * 8)
+
+
+async def test_a_series_is_known_under_the_next_version_of_its_service(host):
+    def of(version: str, instance: str = "i-1"):
+        return resource(instance, service__version=version, telemetry__sdk__version=version)
+
+    processor = await started(host)
+    await send(processor, request(0, 1980, of=of("1.8.2")))
+    await send(processor, request(1980, 2040, of=of("1.8.3"), spikes=[2000]))
+    (one,) = await host.store.read(anomalies.page)
+    assert one.opened_ns == T0 + 2000 * MINUTE
+    assert json.loads(one.resource)["service.version"] == "1.8.3"
+    await processor.stop()
+    processor = await started(host)
+    await send(processor, request(2040, 2200, of=of("1.9.0", "i-2"), spikes=[2100]))
+    assert len(await host.store.read(anomalies.page)) == 1, "of another instance nothing is known yet"
+    await send(processor, request(2200, 2300, of=of("1.9.0"), spikes=[2250]))
+    assert len({one.series for one in await host.store.read(anomalies.page)}) == 1
+    assert len(await host.store.read(anomalies.page)) == 2
