@@ -126,3 +126,12 @@ def test_api_routes_are_documented():
     page = text("docs", "api.md")
     document = create_app(Service(read("", available(), {}), available())).openapi()
     assert [path for path in document["paths"] if f"`{path}`" not in page] == []
+
+
+def test_every_feature_has_its_row_and_a_test_that_is_there_or_says_what_is_missing():
+    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.*?) \|$", text("docs", "features.md"), re.MULTILINE)
+    assert [int(row[0]) for row in rows] == list(range(1, 154))
+    for _, _, where, shown in rows:
+        path = re.fullmatch(r"\[(.+)\]\(\.\./\1\)", shown)
+        assert path or "missing" in where
+        assert not path or (ROOT / path[1]).is_file()
