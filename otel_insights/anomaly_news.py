@@ -71,6 +71,14 @@ def closed(anomaly: Anomaly, time_ns: int, why: str) -> Anomaly:
     return replace(anomaly, closed_ns=max(time_ns, anomaly.opened_ns), ended=why)
 
 
+def over(anomaly: Anomaly, one: Scored) -> Anomaly:
+    """End an anomaly with the point that is normal again, or with which the series has stayed where it went."""
+    up = anomaly.direction == "up"
+    edge = anomaly.upper if up else anomaly.lower
+    stays = edge is not None and (one.value > edge if up else one.value < edge)
+    return closed(anomaly, one.time_ns, "new_level" if stays else "recovered")
+
+
 def told(one: Anomaly) -> Finding:
     """Make the log event that says that an anomaly opened, or that it is closed."""
     attributes: dict[str, Value] = {

@@ -182,7 +182,12 @@ EMITTED: Final = (
     Name(ANOMALY_DIRECTION, "attribute", "", "`up` or `down`"),
     Name(ANOMALY_DETECTOR, "attribute", "", "Name and version of the model"),
     Name(ANOMALY_DURATION, "attribute", "s", "How long an anomaly was open"),
-    Name(ANOMALY_ENDED, "attribute", "", "Why it is closed: `recovered`, `no_data`, `restarted`"),
+    Name(
+        ANOMALY_ENDED,
+        "attribute",
+        "",
+        "Why it is closed: `recovered`, `new_level` (it stays there), `no_data`, `restarted`",
+    ),
     Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
     Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),
     Name(SUBJECT_VERSION, "attribute", "", "On a regression: the newest `service.version` that brought it back"),

@@ -165,7 +165,8 @@ class Anomalies(Processor):
             elif one.is_open and known is not None and one.score > known.score:
                 self._open[one.row] = anomaly_news.peaked(known, one)
             elif one.closed and known is not None:
-                changed.append(anomaly_news.closed(self._open.pop(one.row), one.time_ns, "recovered"))
+                del self._open[one.row]
+                changed.append(anomaly_news.over(known, one))
         return changed
 
     async def _keep(self) -> None:

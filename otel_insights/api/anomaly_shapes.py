@@ -41,7 +41,9 @@ class Anomaly(Shape):
     attributes: dict[str, str] = Field(description="Of the series' points")
     start: str = Field(description="RFC 3339")
     end: str | None = Field(description="null while it goes on")
-    ended: str | None = Field(description="Why it is over", examples=["recovered"])
+    ended: str | None = Field(
+        description="Why it is over: `recovered`, `new_level`, `no_data`, `restarted`", examples=["recovered"]
+    )
     peak_score: float = Field(description="1 is the threshold")
     threshold: float = Field(description="The detector's own score that is 1")
     observed: float = Field(description="The value with the highest score; of sums what came a second")

@@ -317,3 +317,12 @@ async def test_a_series_is_known_under_the_next_version_of_its_service(host):
     await send(processor, request(2200, 2300, of=of("1.9.0"), spikes=[2250]))
     assert len({one.series for one in await host.store.read(anomalies.page)}) == 1
     assert len(await host.store.read(anomalies.page)) == 2
+
+
+@pytest.mark.parametrize("by", [400, -90])
+async def test_a_level_that_stays_is_accepted_and_that_is_said(host, by):
+    processor = await started(host)
+    await send(processor, request(0, 1980), request(1980, 2200, value=lambda at: load(at) + by))
+    found = await host.store.read(anomalies.page)
+    assert {one.ended for one in found} == {"new_level"}
+    assert len(found) <= 2
