@@ -237,7 +237,7 @@ class Redactor:
                 for hint, rule in shapes:
                     if hint in text:
                         text = self._sub(rule, text, lambda _: REDACTED)
-        if len(text) >= 40:  # noqa: PLR2004 - as long as they are
+        if len(text) >= 40 and max(map(len, text.split()), default=0) >= 40:  # noqa: PLR2004 - as long as they are
             text = self._sub(_FORTY, text, lambda _: REDACTED)
         lower = text.casefold()
         for stem in _STEMS:
@@ -266,8 +266,10 @@ class Redactor:
         return text
 
     def _homes(self, text: str) -> str:
-        if any(word in text for word in _HOMES):
-            text = self._sub(_HOME, text, lambda _: "~")
+        for word in _HOMES:
+            if word in text:
+                text = self._sub(_HOME, text, lambda _: "~")
+                break
         return self._sub(_ROOT, text, lambda _: "~") if "/root" in text else text
 
     def _sub(self, rule: re.Pattern[str], text: str, by: Callable[[re.Match[str]], str]) -> str:
