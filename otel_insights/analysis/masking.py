@@ -18,6 +18,7 @@ _UNIT = r"(?:[KMGTP]i?[Bb]?|[kmgt]?[bB]|[Bb]ytes|%|ms|us|ns|s|secs?|seconds|mins
 _MASKS: Final = tuple(
     re.compile(pattern)
     for pattern in (
+        r"\[(?:ip|host|email)(?::[0-9a-f]{16})?\](?::\d+)?",  # an address that was redacted: it is a value no less
         r"\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b",  # UUID
         r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>\])]+",  # URL
         r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b",  # address of mail
@@ -71,10 +72,10 @@ def mask(line: str) -> str:
     'took <*> for <*> from <*>'
     """
     line = _CONTROL.sub(" ", line)
-    for pattern in _MASKS[:3]:
+    for pattern in _MASKS[:4]:
         line = pattern.sub(VALUE, line)
     line = _QUOTED.sub(_quoted, line)
-    for pattern in _MASKS[3:]:
+    for pattern in _MASKS[4:]:
         line = pattern.sub(VALUE, line)
     return _CHAIN.sub(VALUE, _INDEXED.sub(VALUE, _RAISED.sub(VALUE, _unnested(line))))
 

@@ -222,3 +222,10 @@ def test_no_body_is_too_odd(body):
     assert len(match.template) < 10_000
     assert miner.match(body).template_id == match.template_id
     json.dumps([one.tokens for one in miner.take_changes()]).encode()
+
+
+@pytest.mark.parametrize("redacted", ["10.1.2.3", "[ip]", "[ip:1b78504f190e134d]"])
+def test_an_address_that_was_redacted_is_a_value_as_it_was_before(redacted):
+    found = Miner().learn(f"no route to {redacted} for shop")
+    assert found is not None
+    assert found.template == "no route to <*> for shop"
