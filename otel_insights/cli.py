@@ -14,6 +14,7 @@ from otel_insights.cli_anomalies import app as anomalies_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_environments import add_commands as add_environments
 from otel_insights.cli_explain import add_commands as add_explain
+from otel_insights.cli_export import add_commands as add_export
 from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
 from otel_insights.cli_runs import app as runs_app
@@ -162,6 +163,7 @@ def doctor(
 
 
 add_environments(app)
+add_export(app)
 add_explain(app)
 add_logs(app)
 add_store(app)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
+from otel_insights import exports
 from otel_insights.api.entrance import Entrance
 from otel_insights.api.problems import Problem
 from otel_insights.api.requests import Moment
@@ -31,6 +33,9 @@ from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.runs import Wanted
 
 _MOST_IN_BATCH: Final = 1000
+_FILE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {type_: {} for type_ in exports.MEDIA_TYPES.values()}, "description": "A file"}
+}
 _Id = Annotated[str, Query(max_length=256)]
 
 
@@ -105,6 +110,31 @@ def routes(service: Service) -> APIRouter:
         found = await service.store.read(runs.page, wanted, limit + 1)
         following = str(found[limit - 1].id) if len(found) > limit else None
         return RunPage.model_validate({"items": [shown(one) for one in found[:limit]], "next": following})
+
+    @router.get("/export", summary="Export runs", response_class=Response, responses=_FILE)
+    async def export(
+        format_: Annotated[Literal["csv", "json", "xlsx"], Query(alias="format")] = "csv",
+        columns: Annotated[str, Query(max_length=4096, description="Only these, in this order, by comma")] = "",
+        agent_name: _Id = "",
+        status: Status | None = None,
+        job_type: _Id = "",
+        exclude_job_type: _Id = "",
+        created_before: Moment | None = None,
+        created_after: Moment | None = None,
+        limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
+    ) -> Response:
+        """Write runs, the newest first, as CSV, JSON, or an Excel workbook with sheets by agent and by kind of job."""
+        before, after = (nanoseconds(time) if time else 0 for time in (created_before, created_after))
+        wanted = Wanted(agent_name, job_type, exclude_job_type, status or "", before, after)
+        found = [shown(one) for one in await service.store.read(runs.page, wanted, limit)]
+        try:
+            rows = exports.chosen(found, [name.strip() for name in columns.split(",") if name.strip()])
+        except ValueError as error:
+            raise Problem(422, "INVALID_REQUEST", f"query.{error}") from None
+        sheets = (lambda all_: {"Runs": all_}) if columns else exports.sheets_of_runs
+        written = await run_in_threadpool(exports.write, rows, format_, sheets)
+        named = {"Content-Disposition": f'attachment; filename="runs.{format_}"'}
+        return Response(written, media_type=exports.MEDIA_TYPES[format_], headers=named)
 
     @router.get("/{event_id}", summary="Show a run")
     async def show(event_id: str) -> RunInFull:
