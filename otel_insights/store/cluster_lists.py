@@ -55,40 +55,60 @@ class Listed:
 
 
 def listed(db: Database, wanted: Wanted, after: tuple[float, str] | None = None, limit: int = 50) -> list[Listed]:
-    """List clusters behind the place given."""
-    behind = f"WHERE ({ORDERS[wanted.order]}, id) < (:place, :id)" if after else ""
+    """List clusters behind the place given.
+
+    They are found and ordered by what is known of their fingerprints; environments, of which there may be very many for
+    each, are looked at for those alone that are given back (or, to order by them, for all).
+    """
+    column = ORDERS[wanted.order]
+    behind = f"WHERE ({column}, id) < (:place, :id)" if after else ""
+    spread = _SPREAD if wanted.order == "environments" else "0"
     rows = db.execute(
-        f"SELECT * FROM ({_LISTED}) {behind} ORDER BY {ORDERS[wanted.order]} DESC, id DESC LIMIT :limit",  # noqa: S608 - of ORDERS
+        f"SELECT * FROM ({_FOUND.format(environments=spread)}) {behind} ORDER BY {column} DESC, id DESC LIMIT :limit",  # noqa: S608 - of ORDERS
         {**_filters(wanted), "place": after[0] if after else 0, "id": after[1] if after else "", "limit": limit},
-    )
-    return [_listed(row) for row in rows]
+    ).fetchall()
+    whose = _whose(db, [row[0] for row in rows])
+    return [_listed(row, *whose.get(row[0], (0, ()))) for row in rows]
 
 
-def _listed(row: Sequence[Any]) -> Listed:
-    values = list(row)
-    values[6] = tuple(sorted(json.loads(row[6])))
-    return Listed(*values)
+def _listed(row: Sequence[Any], environments: int, services: tuple[str, ...]) -> Listed:
+    id_, namespace, title, exception_type, count, _, *rest = row
+    return Listed(id_, namespace, title, exception_type, count, environments, services, *rest)
 
 
-_LISTED = """
-    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(failure.weight) AS occurrences,
-           count(DISTINCT failure.environment_id) AS environments, json_group_array(DISTINCT environment.service),
-           min(failure.first_seen_ns) AS first_seen_ns, max(failure.last_seen_ns) AS last_seen_ns,
+_SPREAD = """(SELECT count(DISTINCT environment_id) FROM fingerprint one JOIN failure
+    ON failure.namespace = one.namespace AND failure.fingerprint = one.id AND weight > 0
+    WHERE one.cluster_id = cluster.id)"""
+_FOUND = """
+    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(occurrences) AS occurrences,
+           {environments} AS environments, min(first_seen_ns) AS first_seen_ns, max(last_seen_ns) AS last_seen_ns,
            coalesce(cluster_life.state, 'new'),
            coalesce((SELECT min(tier) FROM suggestion WHERE suggestion.cluster_id = cluster.id
                      AND withdrawn_ns IS NULL), '')
     FROM cluster
     LEFT JOIN cluster_life ON cluster_life.cluster_id = cluster.id
-    JOIN fingerprint ON fingerprint.cluster_id = cluster.id
-    JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id
-         AND failure.weight > 0
-    JOIN environment ON environment.id = failure.environment_id
+    JOIN fingerprint ON fingerprint.cluster_id = cluster.id AND occurrences > 0
     WHERE coalesce(cluster_life.state, 'new') IN (SELECT value FROM json_each(:states))
       AND (:namespace IS NULL OR cluster.namespace = :namespace)
       AND (:text = '' OR instr(lower(cluster.title || ' ' || cluster.exception_type || ' ' || cluster.id), :text) > 0)
+      AND (:service = '' OR cluster.id IN (
+          SELECT one.cluster_id FROM environment JOIN failure ON environment_id = environment.id AND weight > 0
+          JOIN fingerprint one ON one.namespace = failure.namespace AND one.id = failure.fingerprint
+          WHERE service = :service))
     GROUP BY cluster.id
-    HAVING :service = '' OR sum(environment.service = :service) > 0
 """
+
+
+def _whose(db: Database, ids: Iterable[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """Count the environments of clusters, and name their services."""
+    rows = db.execute(
+        "SELECT cluster_id, count(DISTINCT environment_id), json_group_array(DISTINCT service) FROM fingerprint"
+        " JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id"
+        " AND weight > 0 JOIN environment ON environment.id = environment_id"
+        " WHERE cluster_id IN (SELECT value FROM json_each(?)) GROUP BY cluster_id",
+        [json.dumps(list(ids))],
+    )
+    return {row[0]: (row[1], tuple(sorted(json.loads(row[2])))) for row in rows}
 
 
 def _filters(wanted: Wanted) -> dict[str, Any]:
@@ -126,7 +146,10 @@ def hours(db: Database, ids: Iterable[str], since_hour: int) -> dict[str, dict[i
 
 def where_things_failed(db: Database) -> tuple[list[str], list[str]]:
     """List the namespaces and the services of environments in which something has failed, for people to choose from."""
-    sql = "SELECT DISTINCT {} FROM environment WHERE id IN (SELECT environment_id FROM failure) ORDER BY 1"
+    sql = (
+        "SELECT DISTINCT {} FROM environment"
+        " WHERE EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id) ORDER BY 1"
+    )
     namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
     return namespaces, services
 

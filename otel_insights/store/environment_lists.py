@@ -37,6 +37,12 @@ _LISTED = """
             AND fingerprint.id = failure.fingerprint WHERE environment_id = environment.id AND failure.weight > 0)
            AS clusters, first_seen_ns, last_seen_ns
     FROM environment LEFT JOIN configuration ON configuration_hash = hash
+    WHERE (:namespace IS NULL OR namespace = :namespace) AND :service IN ('', service)
+      AND (:text = '' OR instr(lower(instance), :text) > 0 OR instr(lower(body), :text) > 0)
+      AND (:failing IS NULL
+           OR :failing = EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id AND weight > 0))
+      AND (:after IS NULL OR (last_seen_ns, environment.id) < (:after, :id))
+    ORDER BY last_seen_ns DESC, environment.id DESC LIMIT :limit
 """
 
 
@@ -52,11 +58,7 @@ def listed(
 ) -> list[Listed]:
     """List environments, the last heard of first. `text` is looked for in instances, and in the whole configuration."""
     rows = db.execute(
-        _LISTED + " WHERE (:namespace IS NULL OR namespace = :namespace) AND :service IN ('', service)"
-        " AND (:text = '' OR instr(lower(instance), :text) > 0 OR instr(lower(body), :text) > 0)"
-        " AND (:failing IS NULL OR (clusters > 0) = :failing)"
-        " AND (:after IS NULL OR (last_seen_ns, environment.id) < (:after, :id))"
-        " ORDER BY last_seen_ns DESC, environment.id DESC LIMIT :limit",
+        _LISTED,
         {
             "text": text.lower(),
             "namespace": namespace,
