@@ -1,10 +1,11 @@
 """What a person does, in a real browser: find what is new, read why, correct it; by keyboard, by night, on a phone."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from api.browsing import browser, needs_chromium, watched
-from api.seeding import EVIL, refuse, seed, send
+from api.seeding import EVIL, refuse, send
 from api.serving import Listening, listening
 from otlp_samples import raised, resource, span, spans
 from playwright.sync_api import Browser
@@ -29,9 +30,9 @@ def opened() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Listening]:
-    with listening("{endpoint: '127.0.0.1:0', requests_per_second: 0}") as made:
-        made.there(seed(made.service))
+def served(seeded_store, tmp_path_factory) -> Iterator[Listening]:
+    path = shutil.copy(seeded_store, tmp_path_factory.mktemp("served"))
+    with listening("{endpoint: '127.0.0.1:0', requests_per_second: 0}", f"sqlite:///{path}") as made:
         evil = resource(EVIL, EVIL, EVIL, service__version=EVIL)
         made.there(send(made.service, spans(span(200, raised(refuse, EVIL)), of=evil)))
         made.there(made.service.analyse())

@@ -3,7 +3,6 @@
 import re
 
 import pytest
-from api.seeding import seed
 from api.serving import client_of, running
 from api.test_pages import HTML, text_of
 
@@ -13,8 +12,12 @@ async def ids(client) -> dict[str, str]:
 
 
 @pytest.fixture
-async def seeded(service, client):
-    await seed(service)
+async def client(visitor):
+    return visitor
+
+
+@pytest.fixture
+async def seeded(client):
     return await ids(client)
 
 
@@ -37,10 +40,9 @@ async def test_a_cluster_tells_what_explains_it_with_shares_and_their_intervals(
     assert "Nothing is established: not enough environments." in await shown(client, seeded["KeyError"])
 
 
-async def test_traces_are_links_where_somebody_says_to_what():
+async def test_traces_are_links_where_somebody_says_to_what(copied_store):
     url = "https://grafana.example/explore?trace={trace_id}&span={span_id}"
-    async with running(f"{{trace_url: '{url}'}}") as service, client_of(service) as client:
-        await seed(service)
+    async with running(f"{{trace_url: '{url}'}}", copied_store) as service, client_of(service) as client:
         html = (await client.get(f"/clusters/{(await ids(client))['KeyError']}", headers=HTML)).text
         assert f'href="https://grafana.example/explore?trace={92:032x}&amp;span={92:016x}"' in html
 
@@ -78,15 +80,15 @@ async def test_people_rename_resolve_and_archive(client, seeded):
     assert "archived since" in await shown(client, id_)
 
 
-async def test_people_say_that_an_explanation_is_right_or_wrong(service, client, seeded):
+async def test_people_say_that_an_explanation_is_right_or_wrong(shop, client, seeded):
     id_ = seeded["ValueError"]
     html = (await client.get(f"/clusters/{id_}", headers=HTML)).text
     path = re.search(r'action="(/suggestions/\w+/feedback)"', html)[1]
     await client.post(path, data={"verdict": "fixed-it", "version": "numpy==1.26.4"})
-    await service.analyse()
+    await shop.analyse()
     assert "Reported to have fixed it: numpy 1.26.4 (1 report)" in await shown(client, id_)
     await client.post(path, data={"verdict": "wrong"})
-    await service.analyse()
+    await shop.analyse()
     assert "established numpy 2.0" not in await shown(client, id_)
 
 
@@ -114,9 +116,11 @@ async def test_what_cannot_be_done_is_told_and_changes_nothing(client, seeded):
     assert await ids(client) == seeded
 
 
-async def test_who_may_only_read_sees_no_forms_and_can_send_none():
-    async with running("{auth: {read_token: look, write_token: change}}") as service, client_of(service) as client:
-        await seed(service)
+async def test_who_may_only_read_sees_no_forms_and_can_send_none(copied_store):
+    async with (
+        running("{auth: {read_token: look, write_token: change}}", copied_store) as service,
+        client_of(service) as client,
+    ):
         await client.post("/login", data={"token": "look"})
         (id_, *_) = (await ids(client)).values()
         assert "/logout" in (html := (await client.get(f"/clusters/{id_}", headers=HTML)).text)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from api.seeding import EVIL, refuse, seed, send
+from api.seeding import EVIL, refuse, send
 from api.serving import client_of, running
 from otlp_samples import raised, resource, span, spans
 
@@ -16,10 +16,9 @@ def text_of(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-async def test_a_browser_gets_the_overview_where_others_get_the_heartbeat(service, client):
-    await seed(service)
-    assert (await client.get("/")).json()["status"] == "ok"
-    answer = await client.get("/", headers=HTML)
+async def test_a_browser_gets_the_overview_where_others_get_the_heartbeat(shop, visitor):
+    assert (await visitor.get("/")).json()["status"] == "ok"
+    answer = await visitor.get("/", headers=HTML)
     assert answer.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     text = text_of(answer.text)
@@ -32,13 +31,13 @@ async def test_a_browser_gets_the_overview_where_others_get_the_heartbeat(servic
 async def test_an_empty_store_says_what_to_do(client):
     assert "Nothing has arrived yet" in (await client.get("/", headers=HTML)).text
     assert "No cluster is like that" in (await client.get("/clusters", headers=HTML)).text
+    assert "There is no open cluster" in (await client.get("/map", headers=HTML)).text
 
 
-async def test_clusters_are_filtered_by_text_state_namespace_and_service(service, client):
-    await seed(service)
+async def test_clusters_are_filtered_by_text_state_namespace_and_service(shop, visitor):
 
     async def titles(**asked) -> list[str]:
-        html = (await client.get("/clusters", params=asked, headers=HTML)).text
+        html = (await visitor.get("/clusters", params=asked, headers=HTML)).text
         return re.findall(r'class="title"[^>]*>(\w+)', html)
 
     assert sorted(await titles()) == ["KeyError", "RuntimeError", "ValueError"]
@@ -75,10 +74,9 @@ async def test_a_mistake_in_an_address_is_told_to_a_person_as_a_page_and_to_a_pr
     assert (await client.get(f"/clusters?{asked}")).json()["code"] == "INVALID_REQUEST"
 
 
-async def test_what_telemetry_says_is_text_and_never_markup(service, client):
-    await seed(service)
-    await send(service, spans(span(1, raised(refuse, EVIL)), of=resource("a", EVIL, EVIL)))
-    await service.analyse()
+async def test_what_telemetry_says_is_text_and_never_markup(shop, visitor):
+    await send(shop, spans(span(1, raised(refuse, EVIL)), of=resource("a", EVIL, EVIL)))
+    await shop.analyse()
     for path in (
         "/",
         "/clusters",
@@ -87,7 +85,7 @@ async def test_what_telemetry_says_is_text_and_never_markup(service, client):
         "/environments/41",
         "/?said=%3Cscript%3Ealert(3)%3C/script%3E",
     ):
-        html = (await client.get(path, headers=HTML)).text
+        html = (await visitor.get(path, headers=HTML)).text
         assert re.findall(r"<script(?! src=\"/static/)", html) == []
         assert "<img src=x" not in html
         assert "<i>pay" not in html
@@ -102,11 +100,10 @@ async def test_a_reader_is_led_to_sign_in_and_back_to_the_overview():
         assert (await client.get("/", headers=HTML)).status_code == 200
 
 
-async def test_environments_are_found_by_what_they_run_and_by_whether_they_fail(service, client):
-    await seed(service)
+async def test_environments_are_found_by_what_they_run_and_by_whether_they_fail(shop, visitor):
 
     async def found(**asked) -> list[str]:
-        html = (await client.get("/environments", params=asked, headers=HTML)).text
+        html = (await visitor.get("/environments", params=asked, headers=HTML)).text
         return re.findall(r'class="title" href="/environments/(\d+)"', html)
 
     assert len(await found(q='numpy":"2.0"')) == 20
@@ -117,14 +114,13 @@ async def test_environments_are_found_by_what_they_run_and_by_whether_they_fail(
     assert len(await found(q="I-07")) == 1
 
 
-async def test_two_environments_are_compared(service, client):
-    await seed(service)
-    text = text_of((await client.get("/environments/compare?id=1&id=22", headers=HTML)).text)
+async def test_two_environments_are_compared(shop, visitor):
+    text = text_of((await visitor.get("/environments/compare?id=1&id=22", headers=HTML)).text)
     assert "Packages (1) Name shop i-00 shop i-21 numpy 2.0 1.26" in text
     assert "release 1.4 1.5" in text
     assert "2 keys are the same" in text
     assert "in tests.otlp_samples.charge 1 0" in text
-    one = text_of((await client.get("/environments/1", headers=HTML)).text)
+    one = text_of((await visitor.get("/environments/1", headers=HTML)).text)
     assert "numpy 2.0" in one
     assert "i-39, 1.5, no failures" in one
 
@@ -146,13 +142,11 @@ async def test_environments_that_are_not_there_are_told_as_a_page(service, clien
     assert (answer.status_code, told in answer.text) == (status, True)
 
 
-async def test_the_map_shows_each_open_cluster_as_a_circle_and_in_a_table(service, client):
-    assert "There is no open cluster" in (await client.get("/map", headers=HTML)).text
-    await seed(service)
-    html = (await client.get("/map", headers=HTML)).text
+async def test_the_map_shows_each_open_cluster_as_a_circle_and_in_a_table(shop, visitor):
+    html = (await visitor.get("/map", headers=HTML)).text
     assert html.count("<circle") == 3
     assert len(re.findall(r'<th scope="row"><a href="/clusters/', html)) >= 3
-    assert (await client.get("/map?namespace=%3Ci%3Epay%3C/i%3E", headers=HTML)).text.count("<circle") == 1
+    assert (await visitor.get("/map?namespace=%3Ci%3Epay%3C/i%3E", headers=HTML)).text.count("<circle") == 1
 
 
 async def test_settings_show_health_first_and_no_secret():
