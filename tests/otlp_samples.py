@@ -103,7 +103,8 @@ def gauge(points: Mapping[int, float], *, name: str = "queue.depth", of: Resourc
 
 
 def values(attributes) -> dict[str, object]:
-    return {one.key: getattr(one.value, one.value.WhichOneof("value")) for one in attributes}
+    kinds = {one.key: (one.value, one.value.WhichOneof("value")) for one in attributes}
+    return {key: None if kind is None else getattr(value, kind) for key, (value, kind) in kinds.items()}
 
 
 @dataclass

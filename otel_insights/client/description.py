@@ -10,13 +10,13 @@ from otel_insights.stack_reduction import stack_hash
 
 TYPE, MESSAGE, STACKTRACE = "exception.type", "exception.message", "exception.stacktrace"
 STACKTRACE_HASH = "otel_insights.exception.stacktrace.hash"
-_LONGEST_MESSAGE = 8192
+LONGEST_MESSAGE = 8192
 _NO_TEXT = "<exception str() failed>"
 
 
 def describe(exception: BaseException, settings: Settings) -> dict[str, str]:
     """Give the attributes of the semantic conventions. Never raises for what an exception does when looked at."""
-    found = {TYPE: type_name(exception), MESSAGE: message(exception)[:_LONGEST_MESSAGE]}
+    found = {TYPE: type_name(exception), MESSAGE: message(exception)[:LONGEST_MESSAGE]}
     if settings.stacktrace == "hash":
         found[STACKTRACE_HASH] = stack_hash(_full(exception))
     else:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+from otel_insights.client import plain
 from otel_insights.client.guard import guarded, once
 from otel_insights.client.instrumentation import HANDLED, MECHANISM, allowed, installed
 
@@ -14,6 +15,8 @@ RECORD_UID = "log.record.uid"
 SAMPLING_RATE = "sampling.rate"
 """On an event that stands for several: 0.05 of them were kept."""
 _LONGEST_TYPE = 256
+_LATEST = 1 << 34
+"""Seconds: nanoseconds until then have 64 bits."""
 
 
 def record_event(
@@ -40,19 +43,27 @@ def _record(
     if ours is None:
         return
     rate = _rate(name, ours.settings.sampling) if rate is None else rate
-    if not 0 < rate <= 1:
-        once(f"the sampling rate {rate!r} of the event {name}, which is not above 0 and at most 1,")
+    if not isinstance(rate, (int, float)) or not 0 < rate <= 1:
+        once(f"the sampling rate {plain.plain(rate)!r} of the event {plain.text(name)}, not above 0 and at most 1,")
         rate = 1.0
     if rate < 1 and random.random() >= rate:  # noqa: S311 - no secret
         return
     from otel_insights.client.pipeline import INFO  # noqa: PLC0415 - the SDK is loaded by who uses it
 
     told = {**allowed(attributes), RECORD_UID: id_} | ({SAMPLING_RATE: rate} if rate < 1 else {})
-    ours.emit(name, INFO, told, timestamp_ns=None if timestamp is None else int(timestamp * 1e9))
+    ours.emit(name, INFO, told, timestamp_ns=None if timestamp is None else _nanoseconds(timestamp))
+
+
+def _nanoseconds(timestamp: float) -> int | None:
+    seconds = plain.measured(timestamp)
+    if seconds is None or not 0 <= seconds < _LATEST:
+        once(f"the timestamp {plain.plain(timestamp)!r} of an event, which is no Unix time in seconds,")
+        return None
+    return int(seconds * 1e9)
 
 
 def _rate(name: str, sampling: Mapping[str, float]) -> float:
-    return next((rate for pattern, rate in sampling.items() if fnmatchcase(name, pattern)), 1.0)
+    return next((rate for pattern, rate in sampling.items() if fnmatchcase(plain.text(name), pattern)), 1.0)
 
 
 @guarded
@@ -63,17 +74,25 @@ def send_error_event(
     ours = installed()
     if ours is None:
         return
-    from otel_insights.client.description import MESSAGE, STACKTRACE, STACKTRACE_HASH, TYPE, tail  # noqa: PLC0415
+    from otel_insights.client.description import (  # noqa: PLC0415
+        LONGEST_MESSAGE,
+        MESSAGE,
+        STACKTRACE,
+        STACKTRACE_HASH,
+        TYPE,
+        tail,
+    )
     from otel_insights.client.pipeline import ERROR  # noqa: PLC0415
     from otel_insights.stack_reduction import frames, stack_hash  # noqa: PLC0415
 
-    told = {**allowed(extra), MESSAGE: str(message), MECHANISM: "manual", HANDLED: True}
-    if type_ := _type_of(str(tb)):
+    told = {**allowed(extra), MESSAGE: plain.text(message)[:LONGEST_MESSAGE], MECHANISM: "manual", HANDLED: True}
+    trace = plain.text(tb or "")
+    if type_ := _type_of(trace):
         told[TYPE] = type_
-    if tb and ours.settings.stacktrace == "hash":
-        told[STACKTRACE_HASH] = stack_hash(str(tb))
-    elif tb:
-        text = frames(str(tb)) if ours.settings.stacktrace == "frames" else str(tb)
+    if trace and ours.settings.stacktrace == "hash":
+        told[STACKTRACE_HASH] = stack_hash(trace)
+    elif trace:
+        text = frames(trace) if ours.settings.stacktrace == "frames" else trace
         told[STACKTRACE] = tail(text, ours.settings.max_stacktrace)
     ours.emit(event_name, ERROR, told)
 

@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _said: set[str] = set()
+_MOST_SAID = 100
 
 log = logging.getLogger("otel_insights.client")
 # as every library should: with no logging configured, nothing of ours may reach the application's stderr
@@ -38,6 +39,6 @@ def guarded(function: Callable[_P, _R]) -> Callable[_P, _R | None]:
 
 def once(what: str, *, exc_info: bool = False) -> None:
     """Say a trouble of ours, the first time only."""
-    if what not in _said:
+    if what not in _said and len(_said) < _MOST_SAID:
         _said.add(what)
         log.warning("otel_insights: %s failed; further failures of it are not logged", what, exc_info=exc_info)

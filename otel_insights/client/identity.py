@@ -7,7 +7,7 @@ import os
 from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import Resource
 
-from otel_insights.client import surroundings
+from otel_insights.client import plain, surroundings
 from otel_insights.client.settings import Settings
 from otel_insights.redaction import Redactor
 
@@ -19,7 +19,7 @@ def complete(base: Resource, settings: Settings, redactor: Redactor) -> Resource
     own = surroundings.attributes(settings.environment_variables, redactor)
     said = {**own, **base.attributes, PID: os.getpid(), **settings.resource}
     said.setdefault(INSTANCE_ID, instance_id())
-    return Resource(said, base.schema_url)
+    return Resource(plain.mapping(said), base.schema_url)
 
 
 def instance_id() -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from otel_insights.client import plain
 from otel_insights.client.endings import Termination, exit_hook
 from otel_insights.client.futures import FUTURES, futures_hook
 from otel_insights.client.guard import guarded, once
@@ -66,7 +67,7 @@ class Installed:
     ) -> None:
         """Report an event, with the session that is open."""
         told = attributes if self.session is None else {"session.id": self.session, **attributes}
-        self.pipeline.emit(name, severity, told, span, timestamp_ns)
+        self.pipeline.emit(plain.text(name), severity, plain.mapping(told), span, timestamp_ns)
 
     def measurements(self) -> Measurements:
         """Give what metrics are recorded by, made at the first call."""
@@ -255,14 +256,18 @@ def _report(name: str, severity: str, attributes: Mapping[str, object]) -> None:
         _installed.emit(name, SeverityNumber[severity], attributes)
 
 
-def allowed(attributes: Mapping[str, object] | None) -> dict[str, object]:
+def allowed(attributes: object) -> dict[str, object]:
     """Refuse the names that are ours, and make what OTLP cannot hold a text."""
+    if not isinstance(attributes, Mapping):
+        if attributes is not None:
+            once(f"taking attributes, which were no mapping but {type(attributes).__name__},")
+        return {}
     found: dict[str, object] = {}
-    for key, value in (attributes or {}).items():
-        if str(key) in _RESERVED or str(key).startswith("otel_insights."):
+    for key, value in plain.mapping(attributes).items():
+        if key in _RESERVED or key.startswith("otel_insights."):
             once(f"an attribute with the reserved name {key}")
         else:
-            found[str(key)] = value if isinstance(value, (str, bool, int, float, list, tuple, dict)) else repr(value)
+            found[key] = value
     return found
 
 

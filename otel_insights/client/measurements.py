@@ -12,7 +12,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
 
+from otel_insights.client import plain
 from otel_insights.client.exporters import Fan, fan
+from otel_insights.client.quiet import quiet
 from otel_insights.client.settings import Settings, number
 from otel_insights.redaction import Redactor
 
@@ -70,7 +72,7 @@ class Measurements:
 
     def record(self, name: str, value: float, attributes: Mapping[str, object], kind: Kind, unit: str) -> None:
         """Set a gauge, or add to a counter or a histogram."""
-        self._instrument(name, kind, unit)(value, self._redactor.attributes(attributes))
+        self._instrument(name, kind, unit)(value, self._redactor.attributes(plain.mapping(attributes)))
         self.waiting = self._reader is not None
 
     def _instrument(self, name: str, kind: Kind, unit: str) -> Callable[..., None]:
@@ -94,7 +96,8 @@ class Measurements:
             return
         if waited_for or self._clock() - self._sent >= self._interval:
             self._sent, self.waiting = self._clock(), False
-            self._reader.collect()
+            with quiet():
+                self._reader.collect()
             self.waiting = not self._reader.was_taken
 
     def shutdown(self) -> None:

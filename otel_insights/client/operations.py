@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from otel_insights import semconv
+from otel_insights.client import plain
 from otel_insights.client.decorator import wrapped
 from otel_insights.client.events import record_event
 from otel_insights.client.guard import guarded, once
@@ -37,15 +38,20 @@ def record_metric(
 
     Of a `gauge` the last number counts; those of a `counter` add up; of a `histogram` the distribution is kept.
     """
-    if not isinstance(value, (int, float)):
-        return record_event(name, {**(attributes or {}), "value": value}, sampling_rate=1.0)
-    guarded(_measure)(name, value, allowed(attributes), kind, unit)
+    if plain.number(value) is None:
+        return record_event(name, {**(guarded(allowed)(attributes) or {}), "value": value}, sampling_rate=1.0)
+    guarded(_measure)(name, value, attributes, kind, unit)
     return str(uuid.uuid4())
 
 
-def _measure(name: str, value: float, attributes: Mapping[str, object], kind: Kind, unit: str) -> None:
-    if (ours := installed()) is not None:
-        ours.measurements().record(name, value, attributes, kind, unit)
+def _measure(name: str, value: object, attributes: Mapping[str, object] | None, kind: Kind, unit: str) -> None:
+    if (ours := installed()) is None:
+        return
+    found = plain.measured(value)
+    if found is None or (found < 0 and kind != "gauge"):
+        once(f"measuring {name}, of which {value!r} is no finite number, or below 0 and no gauge's,")
+        return
+    ours.measurements().record(name, found, allowed(attributes), kind, unit)
 
 
 class operation:  # noqa: N801 - used as `contextmanager` is
@@ -57,7 +63,7 @@ class operation:  # noqa: N801 - used as `contextmanager` is
 
     def __init__(self, name: str, /, **attributes: object) -> None:
         """Attributes go on the span; the metric has the name and `error.type` only, to stay few."""
-        self._name = name
+        self._name = plain.text(name)
         self._attributes = attributes
         self._span: Span | None = None
         self._current: AbstractContextManager[Any] | None = None
@@ -87,13 +93,13 @@ class operation:  # noqa: N801 - used as `contextmanager` is
         )
 
     def _start(self) -> None:
-        if installed() is None:
+        if (ours := installed()) is None:
             return
         from opentelemetry import trace  # noqa: PLC0415 - the SDK is loaded by who uses it
 
         from otel_insights.client.measurements import SCOPE  # noqa: PLC0415
 
-        self._span = trace.get_tracer(SCOPE).start_span(self._name)
+        self._span = trace.get_tracer(SCOPE).start_span(ours.redactor.text(self._name))
         self._say(self._attributes)
         self._current = trace.use_span(
             self._span, end_on_exit=False, record_exception=False, set_status_on_exception=False

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 _TALKATIVE = (
     "opentelemetry.exporter.otlp.proto.http",
     "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "urllib3.connectionpool",
     "urllib3.util.retry",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 from otel_insights import semconv
+from otel_insights.client import plain
 from otel_insights.client.guard import once
 from otel_insights.redaction import Redactor
 
@@ -69,14 +69,23 @@ def starting(fields: StartFields) -> dict[str, object]:
     for name in fields.keys() - _FIELDS.keys() - {"run_id", "max_duration", "attributes"}:
         once(f"the field {name} of a run, which there is not,")
     told = _cut({name: (fields.get(key), most) for key, (name, most) in _FIELDS.items()})
-    return {**told, semconv.RUN_MAX_DURATION: float(fields.get("max_duration") or MAX_DURATION)}
+    given = fields.get("max_duration")
+    longest = plain.measured(MAX_DURATION if given is None else given)
+    if longest is None or longest <= 0:
+        once(f"max_duration={plain.plain(given)!r} of a run, which is no number of seconds above 0,")
+        longest = MAX_DURATION
+    return {**told, semconv.RUN_MAX_DURATION: float(longest)}
 
 
 def ended(fields: EndFields) -> dict[str, object]:
     """Take out what is counted; what is no field is refused, once, and never raised."""
     for name in fields.keys() - {*_ITEMS, "output_summary", "error_summary", "error_details", "metrics"}:
         once(f"the field {name} of a run, which there is not,")
-    return {**(fields.get("metrics") or {}), **{key: fields.get(key) for key in _ITEMS}}
+    metrics: object = fields.get("metrics")
+    if metrics is not None and not isinstance(metrics, Mapping):
+        once(f"taking metrics of a run, which were no mapping but {type(metrics).__name__},")
+        metrics = None
+    return {**(metrics or {}), **{key: fields.get(key) for key in _ITEMS}}
 
 
 def ending(output_summary: object, error_summary: object, error_details: object) -> dict[str, object]:
@@ -94,16 +103,17 @@ def _cut(texts: Mapping[str, tuple[object, int]]) -> dict[str, object]:
     """Keep what was given; of details the end, where a trace says what happened, of all else the beginning."""
     found: dict[str, object] = {}
     for name, (value, most) in texts.items():
-        if value not in (None, ""):
-            found[name] = str(value)[-most:] if name == semconv.RUN_ERROR_DETAILS else str(value)[:most]
+        if value is not None and (not isinstance(value, str) or value):
+            said = plain.text(value)
+            found[name] = said[-most:] if name == semconv.RUN_ERROR_DETAILS else said[:most]
     return found
 
 
 def status_of(status: object) -> str:
     """Check a status; what is none counts as failed, and is said once."""
-    if status in get_args(Status):
+    if isinstance(status, str) and status in get_args(Status):
         return str(status)
-    once(f"the status {status!r} of a run, which is none of {', '.join(get_args(Status))},")
+    once(f"the status {plain.plain(status)!r} of a run, which is none of {', '.join(get_args(Status))},")
     return "failed"
 
 
@@ -116,11 +126,12 @@ def counted(metrics: Mapping[str, object]) -> dict[str, object]:
     for name, value in metrics.items():
         if value is None:
             continue
+        number = plain.measured(value)
         if name not in _ITEMS:
-            number = isinstance(value, (int, float)) and math.isfinite(value)
-            found[f"{semconv.RUN_METRIC}.{name}"] = value if number else Redactor().attributes({name: str(value)})[name]
-        elif isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            found[f"{semconv.RUN_ITEMS}.{name.removeprefix('items_')}"] = value
+            said = Redactor().attributes({name: plain.text(value)})[name] if number is None else number
+            found[f"{semconv.RUN_METRIC}.{name}"] = said
+        elif isinstance(number, int) and not isinstance(value, bool) and number >= 0:
+            found[f"{semconv.RUN_ITEMS}.{name.removeprefix('items_')}"] = number
         else:
-            once(f"{name}={value!r} of a run, which is no whole number of 0 or more,")
+            once(f"{name}={plain.plain(value)!r} of a run, which is no whole number of 0 or more,")
     return found

@@ -12,6 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, Status, StatusCode, TraceFlags
 
 from otel_insights import semconv
+from otel_insights.client import plain
 from otel_insights.client.marks import mark_of
 from otel_insights.client.pipeline import SCOPE
 from otel_insights.redaction import Redactor
@@ -68,11 +69,11 @@ class RunSpan:
         """End it; with an `error` its status says so."""
         self._say(attributes)
         if error is not None:
-            self.span.set_status(Status(StatusCode.ERROR, self.redactor.text(error)))
+            self.span.set_status(Status(StatusCode.ERROR, self.redactor.text(plain.text(error))))
         self.span.end()
 
     def _say(self, attributes: Mapping[str, object]) -> None:
         if self.span.is_recording():
-            for key, value in self.redactor.attributes(attributes).items():
+            for key, value in self.redactor.attributes(plain.mapping(attributes)).items():
                 # a span takes neither maps nor mixed lists
                 self.span.set_attribute(key, value if isinstance(value, (str, bool, int, float)) else str(value))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel_insights import semconv
+from otel_insights.client import plain
 from otel_insights.client.guard import guarded, once
 from otel_insights.client.instrumentation import allowed, capture, installed
 from otel_insights.client.run_fields import Status, counted, ended, ending, labels, starting, status_of
@@ -93,7 +94,7 @@ _open: dict[str, Run] = {}
 
 def start_run(agent: str, job_type: str = "", **fields: Unpack[StartFields]) -> str:
     """Begin a run, and give its id for `log_event` and `end_run`. docs/instrument.md has each field."""
-    run = Run(str(fields.get("run_id") or uuid.uuid4()))
+    run = Run(plain.text(fields.get("run_id") or uuid.uuid4()))
     if guarded(_start)(run, agent, job_type, fields):
         while len(_open) >= _MOST_OPEN:
             _open.pop(next(iter(_open)), None)
@@ -138,7 +139,7 @@ def end_run(run_id: str, status: Status = "success", **fields: Unpack[EndFields]
 @contextmanager
 def track_run(agent: str, job_type: str = "", **fields: Unpack[StartFields]) -> Iterator[Run]:
     """Run a block as a run: what leaves it marks it failed, is reported, and goes on. Spans made within are its own."""
-    run = Run(str(fields.get("run_id") or uuid.uuid4()))
+    run = Run(plain.text(fields.get("run_id") or uuid.uuid4()))
     guarded(_start)(run, agent, job_type, fields)
     token = None if run._span is None else guarded(run._span.attach)()  # noqa: SLF001 - of this module
     try:

@@ -9,6 +9,7 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.trace import Event, ReadableSpan, Span, SpanProcessor
 from opentelemetry.trace import Link, Status
 
+from otel_insights.client import plain
 from otel_insights.client.description import STACKTRACE, STACKTRACE_HASH
 from otel_insights.client.exporters import Fan
 from otel_insights.client.guard import guarded, log
@@ -131,15 +132,22 @@ class Cleaned(ReadableSpan):
 def cleaned(span: ReadableSpan, redactor: Redactor, stacktrace: Mode) -> ReadableSpan:
     """Give the span without secrets: the same object if it had none."""
     before = redactor.count
-    name = redactor.text(span.name)
-    attributes = redactor.attributes(span.attributes or {})
+    name = redactor.text(plain.text(span.name))
+    attributes = redactor.attributes(plain.mapping(span.attributes or {}))
     events = [_event(one, redactor, stacktrace) for one in span.events]
-    links = [Link(one.context, redactor.attributes(one.attributes or {})) for one in span.links]
-    description = span.status.description and redactor.text(span.status.description)
-    if redactor.count == before and (stacktrace == "full" or not events):
+    links = [Link(one.context, redactor.attributes(plain.mapping(one.attributes or {}))) for one in span.links]
+    description = span.status.description and redactor.text(plain.text(span.status.description))
+    if redactor.count == before and (stacktrace == "full" or not events) and _holds(span):
         return span
     status = Status(span.status.status_code, description)
     return Cleaned(span, name=name, attributes=attributes, events=events, links=links, status=status)
+
+
+def _holds(span: ReadableSpan) -> bool:
+    """Whether OTLP can hold all of it as it is."""
+    texts = [span.name, span.status.description or "", *(one.name for one in span.events)]
+    borne = [span.attributes, *(one.attributes for one in span.events), *(one.attributes for one in span.links)]
+    return all(plain.text(one) is one for one in texts) and all(plain.mapping(one) is one for one in borne if one)
 
 
 def _event(event: Event, redactor: Redactor, stacktrace: Mode) -> Event:
@@ -150,4 +158,5 @@ def _event(event: Event, redactor: Redactor, stacktrace: Mode) -> Event:
             attributes[STACKTRACE_HASH] = stack_hash(text)
         else:
             attributes[STACKTRACE] = frames(text)
-    return Event(redactor.text(event.name), redactor.attributes(attributes), event.timestamp)
+    name = redactor.text(plain.text(event.name))
+    return Event(name, redactor.attributes(plain.mapping(attributes)), event.timestamp)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from otel_insights.client.guard import guarded
 from otel_insights.client.quiet import quiet
 
 _Raw = TypeVar("_Raw")
@@ -51,18 +52,26 @@ class Unsent(Generic[_Raw, _Clean]):
         """Export everything that waits; of one thread only, since it is silent for its own thread only."""
         with quiet():
             while batch := self._next():
-                delivered = self.export(batch)
+                # an exporter that raises is none that may be asked with the same again
+                delivered = bool(guarded(self.export)(batch))
                 with self._lock:
                     rest, self._under_way = self._under_way, list(self.heard()) if delivered else []
                 if not delivered and rest:
-                    self.keep(rest)
+                    guarded(self._kept)(rest)
 
     def rescue(self) -> None:
         """Have kept what waits and what is under way: from another thread, for a process that has no more time."""
         while batch := self._next():
             with self._lock:
                 self._under_way = []
-            self.keep(batch)
+            guarded(self._kept)(batch)
+
+    def _kept(self, records: Sequence[_Clean]) -> None:
+        try:
+            self.keep(records)
+        except Exception:
+            self.dropped += len(records)
+            raise
 
     def forget(self) -> None:
         """Drop what waits: after a fork it is the parent's, and so may be a lock."""
