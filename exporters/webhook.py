@@ -91,6 +91,7 @@ class Webhook(Exporter):
     settings: WebhookSettings
     _poster: Poster = field(init=False)
     _task: asyncio.Task[None] | None = field(default=None, init=False)
+    _delivering: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
     _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def start(self, host: Host) -> None:
@@ -137,7 +138,14 @@ class Webhook(Exporter):
                 await asyncio.wait_for(self._news.wait(), pause)
 
     async def deliver_due(self) -> float:
-        """Deliver what is due, many findings in one message; returns the seconds until more may be."""
+        """Deliver what is due, many findings in one message; returns the seconds until more may be.
+
+        One after the other, whoever calls: what is being sent is still due.
+        """
+        async with self._delivering:
+            return await self._deliver_due()
+
+    async def _deliver_due(self) -> float:
         store, now_ns, name = self.host.store, self.host.now_ns(), str(self.id)
         found = await store.read(deliveries.due, name, now_ns)
         if silenced := [one.id for one in found if one.silenced]:
