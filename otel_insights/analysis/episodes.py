@@ -9,19 +9,19 @@ import numpy as np
 
 from otel_insights.analysis.expectations import Rows, State, Values
 
-THRESHOLD: Final = 2.1
+THRESHOLD: Final = 2.05
 """Of the detector's score, for a series that is known and has not been anomalous lately."""
 _COLD, _COLD_HALF_LIFE = 2.0, 86_400.0
 """How much higher the threshold of a new series is, and seconds after which half of that is gone."""
-_GAIN, _GAIN_HALF_LIFE, _MOST_GAIN = 0.06, 86_400.0, 1.5
+_GAIN, _GAIN_HALF_LIFE, _MOST_GAIN = 0.07, 86_400.0, 1.5
 """By how much (in logarithms) each episode raises the threshold, seconds after which half of that is gone, the most."""
 _HOLD, _LOW = 120.0, 0.6
 """An episode ends when the score is below that share of the threshold, and was not above it for so many seconds."""
-_QUIET = 1800.0
+_QUIET = 1620.0
 """Seconds after an episode in which only a much higher peak opens another."""
 _MUCH_HIGHER = 1.5
-_BAR_HALF_LIFE, _BELOW_BAR = 86_400.0, 0.1
-"""A score counts in full above a bar, the highest one so far, which halves in a day; below it, it becomes 1 to 1.1."""
+_BAR_HALF_LIFE, _BELOW_BAR = 86_400.0, 0.05
+"""A score counts in full above a bar, the highest one so far, which halves in a day; below it, it becomes 1 to 1.05."""
 _OPEN: Final = 1.0001
 
 FIELDS: Final = np.dtype(

@@ -84,7 +84,7 @@ def test_what_is_anomalous_again_counts_in_full_only_if_it_is_more_so():
     values[greater] += 200
     scores, (opened,) = scored(times, values)
     assert {first, lesser, greater} <= set(opened)
-    assert 1 < scores[0, lesser] <= 1.1 < scores[0, first] < scores[0, greater]
+    assert 1 < scores[0, lesser] <= 1.05 < scores[0, first] < scores[0, greater]
 
 
 def test_a_level_shift_opens_once_and_is_accepted():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from otel_insights.analysis.episodes import THRESHOLD
 from otel_insights.analysis.models import MODELS, Model
 
 
@@ -29,8 +30,8 @@ def test_six_standard_deviations_are_the_threshold(model):
     values = noise()
     values[-1] = 50 + 13
     scores, expected, scale = judged(model, values)
-    assert scores[0, -1] == pytest.approx(2.1 * 13 / 2 / 6, rel=0.2)
-    assert scores[0, :-1].max() < 2.1
+    assert scores[0, -1] == pytest.approx(THRESHOLD * 13 / 2 / 6, rel=0.2)
+    assert scores[0, :-1].max() < THRESHOLD
     assert expected[0, -1] == pytest.approx(50, abs=1)
     assert abs(values[-1] - expected[0, -1]) / scale[0, -1] == pytest.approx(scores[0, -1])
 
@@ -39,7 +40,7 @@ def test_the_rolling_mean_is_of_the_last_240_points_however_many_came():
     values = np.concatenate([noise(500) + 1e6, noise(1000)])
     _, expected, scale = judged(MODELS["rolling"], values)
     assert expected[0, -1] == pytest.approx(values[-241:-1].mean(), rel=1e-4)
-    assert scale[0, -1] * 2.1 / 6 == pytest.approx(values[-241:-1].std(), rel=1e-2)
+    assert scale[0, -1] * THRESHOLD / 6 == pytest.approx(values[-241:-1].std(), rel=1e-2)
 
 
 def test_the_weighted_mean_forgets_by_half_in_60_points():
@@ -55,7 +56,7 @@ def test_nothing_is_said_of_a_series_that_has_just_begun(model):
 def test_a_constant_series_is_normal_and_its_first_change_is_not(model):
     scores, _, _ = judged(model, np.append(np.full(100, 7.0), 8.0))
     assert scores[0, :-1].max() == 0
-    assert scores[0, -1] > 2.1
+    assert scores[0, -1] > THRESHOLD
 
 
 def test_scores_do_not_depend_on_the_unit_or_on_other_series(model):
