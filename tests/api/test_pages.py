@@ -179,3 +179,11 @@ async def test_a_person_has_all_analysed_at_once(service, client):
     await send(service, spans(span(1, raised(refuse, "no")), of=resource()))
     answer = await client.post("/settings/analysis", headers=HTML, follow_redirects=True)
     assert "is analysed; clusters: 1." in answer.text
+
+
+async def test_who_is_at_no_page_of_ours_is_told_so_and_a_program_gets_a_problem(client):
+    answer = await client.get("/nowhere", headers=HTML)
+    assert (answer.status_code, 'href="/">Overview' in answer.text) == (404, True)
+    for path, headers in (("/nowhere", {}), ("/api/v1/nowhere", HTML), ("/api/v1/clusters/none", HTML)):
+        answer = await client.get(path, headers=headers)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 
 from otel_insights.api.access import Tokens
 from otel_insights.api.pages import (
@@ -25,7 +26,8 @@ from otel_insights.api.pages import (
     settings,
     suggestion_forms,
 )
-from otel_insights.api.pages.rendering import Frame
+from otel_insights.api.pages.rendering import Frame, page, wants_page
+from otel_insights.api.problems import problem_of
 from otel_insights.service import Service
 
 
@@ -57,6 +59,15 @@ def install(app: FastAPI, service: Service, tokens: Tokens) -> None:
     """Give an app its pages. Before the API's own routes, since a browser that asks for `/` wants the page."""
     navigation = (*((one.path, one.name) for one in PAGES if one.name), ("/docs", "API"))
     app.state.frame = Frame(navigation, service.now_ns)
+    json_answer = app.exception_handlers[HTTPException]
+
+    @app.exception_handler(HTTPException)
+    async def lost(request: Request, error: HTTPException) -> Response:
+        """Tell a person who is at no page of ours so."""
+        if wants_page(request) and not request.url.path.startswith("/api/"):
+            return page(request, "problem.html", {"told": problem_of(error)}, error.status_code)
+        return await json_answer(request, error)  # type: ignore[no-any-return, misc] # problems.install made it
+
     for one in PAGES:
         app.include_router(one.routes(service))
     app.include_router(assets.routes())
