@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from otel_insights import environment, metric_points
-from otel_insights.errors import BadData
-from otel_insights.metric_points import Point
-from otel_insights.scoring import Limits, Scored, Scoring, series_id
-from otel_insights.store.anomalies import Anomaly
+from otel_insights.metric_points import CUMULATIVE, DELTA, Point
+from otel_insights.scoring import Limits, Scored, Scoring
 
 LEAD_NS: Final = 24 * 3600 * 10**9
 """How long before an anomaly points are replayed, so that something can be expected at its beginning."""
 MOST_BYTES: Final = 8 * 2**20
 """Of compressed requests: what a look costs is bounded, however many series came with this one."""
-_LARGEST: Final = 64 * 2**20
-_MOST_SERIES: Final = 1000
+_TEMPORALITY: Final = {"gauge": 0, "cumulative": CUMULATIVE, "delta": DELTA}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +27,17 @@ class Moment:
     upper: float | None
 
 
-def replay(anomaly: Anomaly, requests: Sequence[bytes]) -> list[Moment]:
-    """Score the series anew over packed requests, in the order of their arrival.
+def replay(kind: str, points: Sequence[tuple[int, float]]) -> list[Moment]:
+    """Score a series anew over its points (time, value), of a kind as the window tells it.
 
     The detector begins without knowledge, so that the band is wider at first than it was when the points came.
     """
-    metric = anomaly.metric.encode()
-
-    def wants(resource: bytes, _scope: bytes, name: bytes) -> bool:
-        sender = environment.read(resource)
-        return name == metric and sender is not None and sender.key.instance == anomaly.instance
-
-    scoring = Scoring(_MOST_SERIES, lambda _: Limits())
-    found: dict[int, Moment] = {}
-    for packed in requests:
-        points = [one for one in _read(packed, wants) if one.time_ns > 0]
-        for scored in scoring.score(points, everything=True)[1]:
-            if series_id(scored.key) == anomaly.series:
-                found[scored.time_ns] = _moment(scored)
-    return [found[time_ns] for time_ns in sorted(found)]
-
-
-def _read(packed: bytes, wants: Callable[[bytes, bytes, bytes], bool]) -> list[Point]:
-    try:
-        return list(metric_points.points(zlib.decompressobj().decompress(packed, _LARGEST), wants))
-    except (BadData, zlib.error):  # what cannot be read is not shown
-        return []
+    temporality = _TEMPORALITY.get(kind, 0)
+    type_ = "sum" if temporality else "gauge"
+    observed = [
+        Point(b"", b"", b"", (), type_, temporality, temporality > 0, 0, time_ns, value) for time_ns, value in points
+    ]
+    return [_moment(one) for one in Scoring(1, lambda _: Limits()).score(observed, everything=True)[1]]
 
 
 def _moment(one: Scored) -> Moment:

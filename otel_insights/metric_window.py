@@ -19,9 +19,10 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from sqlite_utils import Database
 
 from otel_insights import environment
-from otel_insights.metric_points import Point
+from otel_insights.metric_points import CUMULATIVE, DELTA, Point
 from otel_insights.redaction import COUNT, Redactor
 from otel_insights.report import rfc3339
+from otel_insights.scoring import series_id
 from otel_insights.store import metric_series, windows
 from otel_insights.store.metric_series import KnownSeries
 
@@ -54,18 +55,19 @@ class Collecting:
                 key = (one.resource, one.scope, one.metric, one.attributes)
                 known = self._numbers.get(key)
                 if known is None or known[1] != day:
-                    known = self._tell(key, day)
+                    known = self._tell(key, one, day)
                 self._points.append((known[0], one.time_ns, one.value))
             yield one
 
-    def _tell(self, key: _Key, day: int) -> tuple[int, int]:
+    def _tell(self, key: _Key, one: Point, day: int) -> tuple[int, int]:
         if len(self._numbers) >= _MOST_SERIES:
             self._numbers.clear()
         number = _number(key)
         sender = environment.read(key[0])
         name, labels = key[2].decode(errors="replace"), self.redactor.attributes(_labels(key[3]))
         text = json.dumps({label: value for label, value in labels.items() if label != COUNT}, ensure_ascii=False)
-        self._told.append(KnownSeries(number, sender.key.service if sender else "", name, text))
+        service = sender.key.service if sender else ""
+        self._told.append(KnownSeries(number, service, name, text, _kind(one), series_id((*key, ""))))
         self._numbers[key] = number, day
         return number, day
 
@@ -74,6 +76,12 @@ class Collecting:
         points, told = self._points, self._told
         self._points, self._told = [], []
         return (zlib.compress(np.array(points, _POINT).tobytes(), 1) if points else b""), told
+
+
+def _kind(one: Point) -> str:
+    if one.kind == "gauge" or (one.temporality == CUMULATIVE and not one.monotonic):
+        return "gauge"
+    return "delta" if one.temporality == DELTA else "cumulative"
 
 
 def _number(key: _Key) -> int:
@@ -157,6 +165,21 @@ def aggregate(db: Database, asked: Asked, aggregation: str) -> dict[str, Aggrega
     return found
 
 
+def of_series(
+    db: Database, series: str, first_ns: int, last_ns: int, most: int = _LARGEST
+) -> tuple[str, list[tuple[int, float]]]:
+    """Read the points of a series, as detectors name it, that arrived between two times: what they are, time and value.
+
+    Of more than `most` bytes of requests the last ones are read.
+    """
+    known = metric_series.of_detectors(db, series)
+    found: dict[int, float] = {}
+    for packed in windows.METRICS.between(db, first_ns, last_ns, most) if known else ():
+        points = _unpacked(packed)
+        found.update(points[np.isin(points["series"], list(known))][["time", "value"]].tolist())
+    return next((one.kind for one in known.values()), ""), sorted(found.items())
+
+
 def names(db: Database, asked: Asked) -> dict[str, int]:
     """Tell which metrics there are, and of how many points each."""
     return {name: one.count for name, one in aggregate(db, asked, "COUNT").items()}
@@ -174,10 +197,14 @@ def _requests(db: Database, asked: Asked, series: dict[int, KnownSeries]) -> Ite
     """Give the points of each request that are asked for, the last request first."""
     wanted = np.array(list(series), np.int64)
     for block in windows.METRICS.blocks(db, None, asked.since_ns):
-        try:
-            unpacked = zlib.decompressobj().decompress(block.data, _LARGEST)
-        except zlib.error:  # what cannot be read is not shown
-            continue
-        points = np.frombuffer(unpacked[: len(unpacked) // _POINT.itemsize * _POINT.itemsize], _POINT)
+        points = _unpacked(block.data)
         in_time = (points["time"] >= asked.since_ns) & (points["time"] <= asked.until_ns)
         yield points[in_time & np.isin(points["series"], wanted)]
+
+
+def _unpacked(packed: bytes) -> NDArray[Any]:
+    try:
+        data = zlib.decompressobj().decompress(packed, _LARGEST)
+    except zlib.error:  # what cannot be read is not shown
+        data = b""
+    return np.frombuffer(data[: len(data) // _POINT.itemsize * _POINT.itemsize], _POINT)

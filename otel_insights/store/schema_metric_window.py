@@ -11,7 +11,8 @@ METRIC_WINDOW: Final = (
     CREATE TABLE metric_window (upto INTEGER PRIMARY KEY, arrived_ns INTEGER NOT NULL, data BLOB NOT NULL);
     CREATE TABLE metric_series (
         number INTEGER PRIMARY KEY, service TEXT NOT NULL, metric TEXT NOT NULL, labels TEXT NOT NULL,
-        used_ns INTEGER NOT NULL
+        kind TEXT NOT NULL, series TEXT NOT NULL, used_ns INTEGER NOT NULL
     );
+    CREATE INDEX metric_series_by_series ON metric_series (series);
     """,
 )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from otel_insights import metric_window
 from otel_insights.anomaly_listing import judge, row
 from otel_insights.anomaly_series import LEAD_NS, MOST_BYTES, Moment, replay
 from otel_insights.api.pages.drawing import chart
@@ -17,7 +18,6 @@ from otel_insights.api.problems import Problem
 from otel_insights.service import Service
 from otel_insights.store import anomalies as memory
 from otel_insights.store.anomalies import Anomaly, UnknownAnomaly
-from otel_insights.store.windows import METRICS
 
 _WIDTH, _HEIGHT = 900, 260
 _AROUND_NS: Final = 45 * 60 * 10**9
@@ -36,8 +36,10 @@ def routes(service: Service) -> APIRouter:
     async def anomaly(request: Request, anomaly_id: str) -> Response:
         one = await _get(service, anomaly_id)
         until = one.recorded_ns + (_ended(one, service) - one.opened_ns) + _AROUND_NS + _LATE_NS
-        packed = await service.store.read(METRICS.between, one.recorded_ns - LEAD_NS, until, MOST_BYTES)
-        moments = _around(await asyncio.to_thread(replay, one, packed), one, service)
+        kind, points = await service.store.read(
+            metric_window.of_series, one.series, one.recorded_ns - LEAD_NS, until, MOST_BYTES
+        )
+        moments = _around(await asyncio.to_thread(replay, kind, points), one, service)
         drawn = chart(moments, (one.opened_ns, _ended(one, service)), _WIDTH, _HEIGHT)
         return page(request, "anomaly.html", {"one": row(one), "chart": drawn, "moments": moments})
 
