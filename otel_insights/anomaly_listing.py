@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from otel_insights.analysis.lines import DETECTOR
 from otel_insights.anomaly_news import sentence
 from otel_insights.report import anomaly_row
 from otel_insights.store import anomalies as memory
@@ -62,6 +63,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
 def judge(db: Database, id_: str, verdict: Verdict) -> str:
     """Remember what a person says of an anomaly, and tell what becomes of it. Raises WrongCorrection."""
     before = _known(db, id_)
+    if before.detector == DETECTOR:
+        raise WrongCorrection(f"{id_} was found by a threshold of the configuration: that is to be changed there")
     one = memory.judge(db, id_, verdict)
     if before.verdict == verdict:
         return f"noted before: {id_} is {verdict.replace('_', ' ')}"

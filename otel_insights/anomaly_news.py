@@ -10,6 +10,7 @@ import orjson
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 
 from otel_insights import semconv
+from otel_insights.analysis.lines import DETECTOR
 from otel_insights.findings import Value, finding
 from otel_insights.scoring import Scored, series_id
 from otel_insights.store.anomalies import Anomaly
@@ -28,7 +29,7 @@ def opened(
     """Make an anomaly of the point that opened it."""
     series = series_id(one.key)
     return Anomaly(
-        id=f"A-{series[:8]}-{one.time_ns // 10**9:x}",
+        id=f"{'T' if detector == DETECTOR else 'A'}-{series[:8]}-{one.time_ns // 10**9:x}",
         series=series,
         namespace=identity["namespace"],
         service=identity["service"],
@@ -60,9 +61,9 @@ def _height(one: Scored) -> dict[str, float | str | None]:
         "threshold": one.threshold,
         "observed": one.value,
         "expected": one.expected if known else None,
-        "lower": one.lower if known and math.isfinite(one.lower) else None,
-        "upper": one.upper if known and math.isfinite(one.upper) else None,
-        "direction": "up" if not known or one.value >= one.expected else "down",
+        "lower": one.lower if math.isfinite(one.lower) else None,
+        "upper": one.upper if math.isfinite(one.upper) else None,
+        "direction": "down" if one.value < (one.expected if known else one.lower) else "up",
     }
 
 
@@ -120,6 +121,9 @@ def sentence(one: Anomaly) -> str:
     """
     what = f"{one.part} of {one.metric}" if one.part and one.part != "count" else one.metric
     whose = f" of {one.service}" if one.service else ""
+    if one.detector == DETECTOR:
+        side = "above" if one.direction == "up" else "below"
+        return f"{what}{whose} was {side} {one.threshold:.4g}: {one.observed:.4g}"
     went = "rose" if one.direction == "up" else "fell"
     if one.expected is None:
         return f"{what}{whose} {went} to {one.observed:.4g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,7 @@ from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from otel_insights import environment
 from otel_insights.analysis import detectors, episodes
 from otel_insights.analysis.expectations import State
+from otel_insights.analysis.lines import Line, Watch
 from otel_insights.analysis.models import MODELS, Model
 from otel_insights.analysis.series import Observed, Series, SeriesKey
 from otel_insights.store.anomalies import SavedPart
@@ -66,11 +68,16 @@ class Scoring:
     factors: dict[str, float] = field(default_factory=dict)
     """By `series_id`: what people have said."""
     model: Model = MODELS["robust"]
+    line_of: Callable[[SeriesKey], Line | None] = lambda _: None
+    beyond: list[Scored] = field(default_factory=list, init=False)
+    """Points of series that are, or were until then, beyond their line for too long; the caller takes them out."""
     _known: State = field(init=False)
     _episodes: State = field(default_factory=lambda: episodes.new_state(_FIRST_ROWS), init=False)
     _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
     _limits: dict[int, Limits] = field(default_factory=dict, init=False)
     """Of the rows that have any."""
+    _watches: dict[int, Watch] = field(default_factory=dict, init=False)
+    """Likewise."""
 
     def __post_init__(self) -> None:
         """Begin without series."""
@@ -86,6 +93,8 @@ class Scoring:
         found: list[Scored] = []
         for part in detectors.rounds(points):
             rows, times, values = points.rows[part].astype(np.intp), points.times[part], points.values[part]
+            if self._watches:
+                self._watch(rows.tolist(), times.tolist(), values.tolist())
             judged = self.model.judge(self._known, rows, times // 10**9, values)
             allowed = self._allowed(rows, values, judged.expected)
             step = episodes.step(self._episodes, rows, times / 1e9, judged.score, allowed)
@@ -113,6 +122,21 @@ class Scoring:
                     found.append(Scored(row, key, *rest))
         return len(points), found
 
+    def _watch(self, rows: list[int], times: list[int], values: list[float]) -> None:
+        for row, time_ns, value in zip(rows, times, values, strict=True):
+            watch, key = self._watches.get(row), self.series.keys[row]
+            if watch is None or key is None:
+                continue
+            opened, closed = watch.step(time_ns, value)
+            if watch.is_open or closed:
+                line, nan = watch.line, math.nan
+                lower, upper = (nan if edge is None else edge for edge in (line.below, line.above))
+                crossed = upper if value > upper else lower
+                self.beyond.append(
+                    Scored(row, key, time_ns, value, line.excess(value), nan, lower, upper, crossed, opened, closed,
+                           watch.is_open, lately=False)
+                )  # fmt: skip
+
     def _allowed(self, rows: np.ndarray, values: np.ndarray, expected: np.ndarray) -> np.ndarray:
         allowed = np.ones(len(rows), bool)
         if self._limits:
@@ -129,6 +153,11 @@ class Scoring:
     def close(self, row: int) -> None:
         """End an episode: nothing is heard of its series."""
         self._episodes["open"][row] = False
+
+    def unwatch(self, row: int) -> None:
+        """End what a line has found: nothing is heard of the series."""
+        if watch := self._watches.get(row):
+            self._watches[row] = Watch(watch.line)
 
     def heed(self, factors: dict[str, float]) -> None:
         """Take over what people have said."""
@@ -154,6 +183,9 @@ class Scoring:
     def _set_limits(self, row: int, key: SeriesKey) -> None:
         limits = self.limits_of(key)
         self._limits.pop(row, None)
+        self._watches.pop(row, None)
+        if line := self.line_of(key):
+            self._watches[row] = Watch(line)
         if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
             self._limits[row] = limits
         self._set_factor(row, key)

@@ -11,9 +11,10 @@ from typing import Literal
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from otel_insights import anomaly_news, environment, exemplars, metric_points, score_telemetry, semconv
+from otel_insights.analysis.lines import DETECTOR, Line
 from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
@@ -48,11 +49,35 @@ class Rule(BaseModel):
     """Whether these series are not scored at all."""
 
 
+class Threshold(BaseModel):
+    """A line that a series may not be beyond for longer than a time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    metric: str
+    service: str = "*"
+    part: str = ""
+    """Of a histogram: `count` (a second), `p50`, `p95` or `p99`."""
+    above: float | None = Field(default=None, allow_inf_nan=False)
+    below: float | None = Field(default=None, allow_inf_nan=False)
+    for_: Duration = Field(default=0.0, alias="for")
+
+    @model_validator(mode="after")
+    def _check(self) -> Threshold:
+        if self.above is None and self.below is None:
+            raise ValueError("expected `above`, `below`, or both")
+        if self.above is not None and self.below is not None and self.below > self.above:
+            raise ValueError("expected `below` to be no higher than `above`")
+        return self
+
+
 class AnomaliesSettings(Settings):
     """What is scored, and what is an anomaly."""
 
     rules: tuple[Rule, ...] = ()
     """The first that fits a series holds."""
+    thresholds: tuple[Threshold, ...] = ()
+    """Lines, whatever the detector says; the first that fits a series holds."""
     detector: Literal["robust", "rolling", "ewma"] = "robust"
     """By which measure: the robust one, or standard deviations from a rolling or an exponentially weighted mean."""
     max_series: int = Field(default=20_000, ge=1)
@@ -85,6 +110,8 @@ class Anomalies(Processor):
     _replayed: Scoring = field(init=False)
     _open: dict[int, Anomaly] = field(default_factory=dict, init=False)
     """By the row of the series."""
+    _beyond: dict[int, Anomaly] = field(default_factory=dict, init=False)
+    """Those by a threshold, likewise."""
     _collecting: Collecting = field(init=False)
     _redactor: Redactor = field(init=False)
     _saved_ns: int = field(default=0, init=False)
@@ -99,7 +126,8 @@ class Anomalies(Processor):
         factors = await host.store.read(memory.factors)
         model = MODELS[self.settings.detector]
         self._live, self._replayed = (
-            Scoring(self.settings.max_series, self._limits_of, factors, model) for _ in range(2)
+            Scoring(self.settings.max_series, self._limits_of, factors, model, line_of)
+            for line_of in (self._line_of, lambda _: None)
         )
         for scoring in (self._live, self._replayed):
             scoring.restore(parts)
@@ -126,7 +154,9 @@ class Anomalies(Processor):
             payload.append(score_telemetry.gauges(scored, with_band=False))
             return
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
-        if changed := self._changes(scored, payload):
+        beyond, scoring.beyond = scoring.beyond, []
+        changed = self._changes(scored, self._open, payload, model=scoring.model.version)
+        if changed := changed + self._changes(beyond, self._beyond, payload, model=DETECTOR):
             await self._write(changed)
         await self._keep()
         if self.settings.emit != "none" and scored:
@@ -153,19 +183,29 @@ class Anomalies(Processor):
             return Limits()
         return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
 
-    def _changes(self, scored: Sequence[Scored], payload: Payload) -> list[Anomaly]:
+    def _line_of(self, key: SeriesKey) -> Line | None:
+        sender, metric = environment.read(key[0]), key[2].decode(errors="replace")
+        service = sender.key.service if sender else ""
+        for one in self.settings.thresholds:
+            if fnmatchcase(metric, one.metric) and fnmatchcase(service, one.service) and key[4] == one.part:
+                return Line(one.above, one.below, int(one.for_ * 1e9))
+        return None
+
+    def _changes(
+        self, scored: Sequence[Scored], now_open: dict[int, Anomaly], payload: Payload, *, model: str
+    ) -> list[Anomaly]:
         """Note what opened, closed or reached a new height; the last is told with the next change of its anomaly."""
         changed: list[Anomaly] = []
         traces = _traces(payload) if any(one.opened for one in scored) else {}
         for one in scored:
-            known = self._open.get(one.row)
+            known = now_open.get(one.row)
             if one.opened and known is None:
-                known = self._open[one.row] = self._opened(one, traces)
+                known = now_open[one.row] = self._opened(one, traces, model)
                 changed.append(known)
             elif one.is_open and known is not None and one.score > known.score:
-                self._open[one.row] = anomaly_news.peaked(known, one)
+                now_open[one.row] = anomaly_news.peaked(known, one)
             elif one.closed and known is not None:
-                del self._open[one.row]
+                del now_open[one.row]
                 changed.append(anomaly_news.over(known, one))
         return changed
 
@@ -176,7 +216,7 @@ class Anomalies(Processor):
             now, most = self.host.now_ns(), self.settings.window_bytes
             await self.host.store.write_little(metric_series.put, packed, series, now, most)
 
-    def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]]) -> Anomaly:
+    def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]], model: str) -> Anomaly:
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
         identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
@@ -187,7 +227,7 @@ class Anomalies(Processor):
             identity,
             clean(sender.configuration),
             clean(_plain(one.key[3])),
-            self._live.model.version,
+            model,
             exemplars.extreme(named, highest=not one.value < one.expected),
             self.host.now_ns(),
         )
@@ -216,10 +256,11 @@ class Anomalies(Processor):
 
     async def _close_unheard(self, now: int) -> None:
         quiet = now - int(self.settings.closed_after * 1e9)
-        rows = [row for row, one in self._open.items() if self._heard(row) < quiet and one.recorded_ns < quiet]
-        for row in rows:
-            self._live.close(row)
-        await self._write([anomaly_news.closed(self._open.pop(row), now, "no_data") for row in rows])
+        for now_open, end in ((self._open, self._live.close), (self._beyond, self._live.unwatch)):
+            rows = [row for row, one in now_open.items() if self._heard(row) < quiet and one.recorded_ns < quiet]
+            for row in rows:
+                end(row)
+            await self._write([anomaly_news.closed(now_open.pop(row), now, "no_data") for row in rows])
 
     def _heard(self, row: int) -> int:
         return self._live.series.heard_ns[row]
@@ -230,7 +271,8 @@ class Anomalies(Processor):
             await self.host.store.write(memory.save, number, part, now)
         await self.host.store.write(memory.drop_parts, len(parts))
         # heights that were reached since they opened
-        await self.host.store.write(memory.record, [replace(one) for one in self._open.values()], [])
+        both = [*self._open.values(), *self._beyond.values()]
+        await self.host.store.write(memory.record, [replace(one) for one in both], [])
         self._saved_ns = now
 
     def _count(self) -> None:

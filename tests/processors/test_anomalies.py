@@ -10,9 +10,11 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import T0, Sink, build, passing, resource, values
 
 from otel_insights import metric_window, own_metrics, semconv
+from otel_insights.anomaly_listing import judge
 from otel_insights.payload import Payload, Signal, attribute
 from otel_insights.processors.anomalies import FACTORY
 from otel_insights.store import anomalies, outbox
+from otel_insights.store.corrections import WrongCorrection
 
 MINUTE = 60 * 10**9
 SPIKE = 2000
@@ -208,6 +210,58 @@ async def test_the_first_rule_that_fits_holds(host):
     processor = await started(host, rules=[{"metric": "queue.*"}, {"ignore": True}])
     await send(processor, request(0, 2100, spikes=[SPIKE]))
     assert len(await host.store.read(anomalies.page)) == 1
+
+
+async def test_a_threshold_opens_after_its_time_and_closes_when_the_value_is_back(host):
+    line = {"metric": "queue.*", "service": "shop", "above": 500.0, "for": "3m"}
+    processor = await started(host, thresholds=[line])
+    value = {0: 400, 1: 600, 2: 400, 3: 600, 4: 700, 5: 900, 6: 650, 7: 640, 8: 450}
+    for minute in value:
+        await send(processor, request(minute, minute + 1, value=value.get))
+    (one,) = await host.store.read(anomalies.page)
+    assert (one.detector, one.direction, one.threshold, one.upper, one.lower) == ("threshold", "up", 500, 500, None)
+    assert (one.opened_ns, one.closed_ns) == (T0 + 6 * MINUTE, T0 + 8 * MINUTE)
+    assert one.ended == "recovered"
+    assert one.id.startswith("T-")
+    assert [name for name, _ in await told(host)] == [semconv.ANOMALY_OPENED, semconv.ANOMALY_CLOSED]
+    record = LogRecord.FromString((await host.store.read(outbox.waiting))[0].record)
+    assert record.body.string_value == "queue.depth of shop was above 500: 650"
+    with pytest.raises(WrongCorrection, match="to be changed there"):
+        await host.store.write(judge, one.id, "not_anomaly")
+
+
+async def test_a_value_below_its_line_is_an_anomaly_and_one_between_two_lines_is_none(host):
+    processor = await started(host, thresholds=[{"metric": "queue.depth", "above": 200.0, "below": 10.0}])
+    value = {0: 100, 1: 5, 2: 50, 3: 300, 4: 200}
+    await send(processor, request(0, 5, value=value.get))
+    up, down = await host.store.read(anomalies.page)
+    assert (up.direction, up.threshold, down.direction, down.threshold) == ("up", 200, "down", 10)
+    assert (down.opened_ns, down.closed_ns) == (T0 + MINUTE, T0 + 2 * MINUTE)
+
+
+async def test_a_series_that_falls_silent_beyond_its_line_is_closed(host):
+    processor = await started(host, thresholds=[{"metric": "*", "above": 1.0}])
+    host.now = T0
+    await send(processor, request(0, 3))
+    host.now = T0 + 70 * MINUTE
+    await processor.analyse()
+    (one,) = await host.store.read(anomalies.page)
+    assert one.ended == "no_data"
+    await send(processor, request(80, 81))
+    assert len(await host.store.read(anomalies.opened)) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ({"metric": "m"}, "expected `above`, `below`, or both"),
+        ({"metric": "m", "above": 1.0, "below": 2.0}, "no higher than `above`"),
+        ({"metric": "m", "above": float("nan")}, "finite"),
+    ],
+)
+def test_a_threshold_that_is_none_is_refused(line, why):
+    with pytest.raises(ValueError, match=why):
+        build(FACTORY, thresholds=[line])
 
 
 async def test_own_telemetry_is_not_scored(host):
