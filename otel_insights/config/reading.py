@@ -62,7 +62,7 @@ class Config:
 
 
 def _plain(settings: Settings) -> dict[str, Any]:
-    return settings.model_dump(mode="json")
+    return settings.model_dump(mode="json", by_alias=True)
 
 
 def load(path: Path | None, registry: Registry, environ: Mapping[str, str] = os.environ) -> Config:

@@ -8,9 +8,11 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import T0, Sink, build, passing, resource, values
+from typer.testing import CliRunner
 
 from otel_insights import metric_window, own_metrics, semconv
 from otel_insights.anomaly_listing import judge
+from otel_insights.cli import app
 from otel_insights.payload import Payload, Signal, attribute
 from otel_insights.processors.anomalies import FACTORY
 from otel_insights.store import anomalies, outbox
@@ -262,6 +264,19 @@ async def test_a_series_that_falls_silent_beyond_its_line_is_closed(host):
 def test_a_threshold_that_is_none_is_refused(line, why):
     with pytest.raises(ValueError, match=why):
         build(FACTORY, thresholds=[line])
+
+
+def test_a_threshold_is_shown_as_it_is_written(tmp_path):
+    file = tmp_path / "c.yaml"
+    file.write_text(
+        "receivers: {otlp_http: }\nexporters: {debug: }\n"
+        "processors: {anomalies: {thresholds: [{metric: m, above: 3, for: 5m}]}}\n"
+        "service: {pipelines: {metrics: {receivers: [otlp_http], processors: [anomalies], exporters: [debug]}}}\n"
+    )
+    shown = CliRunner().invoke(app, ["config", "show", str(file)])
+    assert "for: 300s" in shown.stdout
+    file.write_text(shown.stdout)
+    assert CliRunner().invoke(app, ["config", "check", str(file)]).exit_code == 0
 
 
 async def test_own_telemetry_is_not_scored(host):
