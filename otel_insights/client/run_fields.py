@@ -85,7 +85,8 @@ def ended(fields: EndFields) -> dict[str, object]:
     if metrics is not None and not isinstance(metrics, Mapping):
         once(f"taking metrics of a run, which were no mapping but {type(metrics).__name__},")
         metrics = None
-    return {**(metrics or {}), **{key: fields.get(key) for key in _ITEMS}}
+    named = {plain.text(key): value for key, value in (metrics or {}).items()}
+    return {**named, **{key: fields.get(key) for key in _ITEMS}}
 
 
 def ending(output_summary: object, error_summary: object, error_details: object) -> dict[str, object]:

@@ -22,6 +22,7 @@ for n, v in enumerate(values):
         run.log_event("e", {"it": v}); run.set_metrics(it=v, items_succeeded=v); run.output_summary = run.status = v
     id_ = otel_insights.start_run("agent", v, run_id=v, attributes=v)
     otel_insights.log_event(id_, v, v); otel_insights.end_run(id_, v, metrics=v, error_summary=v)
+    otel_insights.end_run(otel_insights.start_run("agent"), metrics={n: v, "caf\\udce9": v})
     otel_insights.associate_commit(id_, v, v, v)
     otel_insights.record_metric("hostile", v, {"it": v}); otel_insights.record_metric(v, 1, v, kind=v, unit=v)
     otel_insights.start_session(v, {"it": v}); otel_insights.end_session(v)
@@ -39,7 +40,7 @@ async def test_what_otlp_cannot_hold_leaves_as_text_and_keeps_nothing_else_back(
     assert (outcome.code, outcome.out, outcome.err) == (0, "done\n", "")
     names = [one.name for one in outcome.events]
     assert {f"event {n}" for n in range(11)} | {"last"} <= set(names)
-    assert names.count("run.start") == names.count("run.end") == 22
+    assert names.count("run.start") == names.count("run.end") == 33
     assert {one.name for one in outcome.spans} >= {f"operation {n}" for n in range(11)} | {"caf\\udce9"}
     events = {one.name: one.attributes for one in outcome.events}
     assert events["event 0"]["it"] == events["event 0"]["caf\\udce9"] == "caf\\udce9"
