@@ -103,7 +103,7 @@ def _sum(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _cell(value: object) -> object:
     plain = _plain(value)
-    return f"'{plain}" if isinstance(plain, str) and plain.startswith(_FORMULA) else plain
+    return f"'{plain}" if isinstance(plain, str) and plain.lstrip(" ").startswith(_FORMULA) else plain
 
 
 def _plain(value: object) -> object:

@@ -121,12 +121,14 @@ class operation:  # noqa: N801 - used as `contextmanager` is
         if failed and not (isinstance(error, SystemExit) and not error.code):
             from opentelemetry.trace import Status, StatusCode  # noqa: PLC0415 - as above
 
-            from otel_insights.client.description import type_name  # noqa: PLC0415
+            from otel_insights.client.description import describe, type_name  # noqa: PLC0415
 
             assert error is not None  # noqa: S101 - for the type checker
             told[semconv.ERROR_TYPE] = type_name(error)
             span.set_attribute(semconv.ERROR_TYPE, type_name(error))
-            span.record_exception(error)
+            if ours := installed():  # the exporter may be the application's: what goes there is clean
+                told_of_it = ours.redactor.attributes(describe(error, ours.settings))
+                span.add_event("exception", told_of_it)
             span.set_status(Status(StatusCode.ERROR))
         span.end()  # while the exception is in flight: whoever reports it later finds its span
         current.__exit__(None, None, None)

@@ -109,6 +109,31 @@ async def test_an_operation_is_a_span_and_a_duration_and_tells_its_error(world):
     assert told == {"query.executed": None, "load": "ValueError", "fetch": None, "read": None}
 
 
+FOREIGN = """
+import otel_insights
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+kept = InMemorySpanExporter()
+provider = TracerProvider(); provider.add_span_processor(SimpleSpanProcessor(kept))
+trace.set_tracer_provider(provider)
+SETUP
+try:
+    with otel_insights.operation("load"): raise ValueError("password=hunter2hunter2")
+except ValueError: pass
+(span,) = kept.get_finished_spans()
+told = dict(span.events[0].attributes)
+print(span.events[0].name, told["exception.message"], "hunter2" in str(told))
+"""
+
+
+async def test_what_leaves_an_operation_is_clean_on_a_span_that_the_application_exports(world):
+    outcome = await world.run(FOREIGN)
+    assert outcome.err == ""
+    assert outcome.out == "exception password=[redacted] False\n"
+
+
 SAMPLED = """
 import random, otel_insights
 random.seed(3)
