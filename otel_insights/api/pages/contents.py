@@ -23,6 +23,8 @@ from otel_insights.api.pages import (
     login,
     overview,
     reference,
+    run,
+    run_list,
     settings,
     suggestion_forms,
 )
@@ -51,6 +53,8 @@ PAGES: Final = (
     Contents("/anomalies/{anomaly_id}", "", anomaly.routes),
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
+    Contents("/runs", "Runs", run_list.routes),
+    Contents("/runs/{event_id}", "", run.routes),
     Contents("/settings", "Settings", settings.routes),
 )
 
