@@ -143,7 +143,9 @@ async def _next_hops(config: Config, registry: Registry) -> list[Check]:
     for id_ in ids:
         endpoint = getattr(config.components[Kind.EXPORTER][id_], "endpoint", None)
         name = f"exporters.{id_}"
-        if endpoint is None:
+        if endpoint is None and hasattr(config.components[Kind.EXPORTER][id_], "url"):
+            checks.append(Check("next hop", "ok", f"{name} is not tried: whatever is posted there is an alert"))
+        elif endpoint is None:
             checks.append(Check("next hop", "ok", f"{name} has no address to reach"))
         elif str(endpoint).rpartition("//")[2].rstrip("/") in ours:
             checks.append(Check("next hop", "fail", f"{name}: {endpoint} is our own door", "name the next hop instead"))

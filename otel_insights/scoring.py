@@ -71,6 +71,8 @@ class Scoring:
     line_of: Callable[[SeriesKey], Line | None] = lambda _: None
     beyond: list[Scored] = field(default_factory=list, init=False)
     """Points of series that are, or were until then, beyond their line for too long; the caller takes them out."""
+    gone: list[int] = field(default_factory=list, init=False)
+    """Rows of series that made room while they were anomalous; the caller takes them out, before what was scored."""
     _known: State = field(init=False)
     _episodes: State = field(default_factory=lambda: episodes.new_state(_FIRST_ROWS), init=False)
     _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
@@ -172,6 +174,10 @@ class Scoring:
             self._known = np.concatenate([self._known, self.model.new_state(more)])
             self._episodes = np.concatenate([self._episodes, episodes.new_state(more)])
             self._anomalous_ns = np.concatenate([self._anomalous_ns, np.zeros(more, np.int64)])
+        for row in rows.tolist():
+            watch = self._watches.pop(row, None)
+            if self._episodes["open"][row] or (watch and watch.is_open):
+                self.gone.append(row)
         self.model.begin(self._known, rows)
         episodes.begin(self._episodes, rows)
         self._anomalous_ns[rows] = 0
@@ -183,8 +189,10 @@ class Scoring:
     def _set_limits(self, row: int, key: SeriesKey) -> None:
         limits = self.limits_of(key)
         self._limits.pop(row, None)
-        self._watches.pop(row, None)
-        if line := self.line_of(key):
+        line, watch = self.line_of(key), self._watches.get(row)
+        if line is None:
+            self._watches.pop(row, None)
+        elif watch is None or watch.line != line:
             self._watches[row] = Watch(line)
         if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
             self._limits[row] = limits

@@ -186,7 +186,7 @@ EMITTED: Final = (
         ANOMALY_ENDED,
         "attribute",
         "",
-        "Why it is closed: `recovered`, `new_level` (it stays there), `no_data`, `restarted`",
+        "Why it is closed: `recovered`, `new_level` (it stays there), `no_data`, `forgotten`, `restarted`",
     ),
     Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
     Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),

@@ -155,7 +155,8 @@ class Anomalies(Processor):
             return
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
         beyond, scoring.beyond = scoring.beyond, []
-        changed = self._changes(scored, self._open, payload, model=scoring.model.version)
+        changed = self._forgotten(scoring)
+        changed += self._changes(scored, self._open, payload, model=scoring.model.version)
         if changed := changed + self._changes(beyond, self._beyond, payload, model=DETECTOR):
             await self._write(changed)
         await self._keep()
@@ -208,6 +209,12 @@ class Anomalies(Processor):
                 del now_open[one.row]
                 changed.append(anomaly_news.over(known, one))
         return changed
+
+    def _forgotten(self, scoring: Scoring) -> list[Anomaly]:
+        """End the anomalies of series that made room for others: their rows are somebody else's now."""
+        gone, scoring.gone = scoring.gone, []
+        ended = [one.pop(row) for row in gone for one in (self._open, self._beyond) if row in one]
+        return [anomaly_news.closed(one, self.host.now_ns(), "forgotten") for one in ended]
 
     async def _keep(self) -> None:
         """Put what passed into the window of the latest points."""

@@ -305,6 +305,16 @@ class TestDoctor:
         with socket.create_server(("127.0.0.1", int(port))):
             assert self.checks("--config", file)[1]["port"] == ["fail"]
 
+    def test_a_webhook_is_not_tried_and_its_url_not_shown(self, tmp_path: Path) -> None:
+        file = self.file(tmp_path)
+        tree = yaml.safe_load(file.read_text())
+        tree["exporters"] = {"webhook": {"url": "http://127.0.0.1:1/s3cret"}}
+        tree["service"]["pipelines"] = {"logs": tree["service"]["pipelines"].popitem()[1] | {"exporters": ["webhook"]}}
+        file.write_text(yaml.safe_dump(tree))
+        _, out, _ = cli("doctor", "--config", file)
+        assert "exporters.webhook is not tried" in out
+        assert "s3cret" not in out
+
     def test_a_broken_configuration_fails_with_its_errors(self) -> None:
         code, found = self.checks("--config", BROKEN / "everything_at_once.yaml")
         assert (code, found) == (1, {"configuration": ["fail"] * 4})

@@ -58,7 +58,9 @@ class _Last:
     time_ns: int
     start_ns: int
     value: float
+    temporality: int
     buckets: tuple[int, ...] = ()
+    bounds: tuple[float, ...] = ()
 
 
 @dataclass(slots=True, repr=False)  # there may be very many
@@ -145,14 +147,18 @@ class Series:
             self.late += 1
             return []
         value = float(one.value or 0.0)
-        self._last[key] = _Last(one.time_ns, one.start_ns, value, tuple(one.buckets))
+        self._last[key] = _Last(
+            one.time_ns, one.start_ns, value, one.temporality, tuple(one.buckets), tuple(one.bounds)
+        )
+        if last is not None and last.temporality != one.temporality:
+            last = None  # a total and what was added to it do not compare
         if len(self._last) > self.most:
             del self._last[next(iter(self._last))]
         if one.temporality == _DELTA:
             since, added, buckets = one.start_ns or (last.time_ns if last else 0), value, tuple(one.buckets)
         elif last is not None and last.start_ns == one.start_ns and value >= last.value:
             since, added = last.time_ns, value - last.value
-            same = added > 0 and len(last.buckets) == len(one.buckets)
+            same = added > 0 and last.bounds == tuple(one.bounds)
             buckets = tuple(map(sub, one.buckets, last.buckets)) if same else ()
         elif last is None:
             return []  # nobody knows over how long it came

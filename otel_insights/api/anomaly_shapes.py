@@ -42,7 +42,8 @@ class Anomaly(Shape):
     start: str = Field(description="RFC 3339")
     end: str | None = Field(description="null while it goes on")
     ended: str | None = Field(
-        description="Why it is over: `recovered`, `new_level`, `no_data`, `restarted`", examples=["recovered"]
+        description="Why it is over: `recovered`, `new_level`, `no_data`, `forgotten`, `restarted`",
+        examples=["recovered"],
     )
     peak_score: float = Field(description="1 is the threshold")
     threshold: float = Field(description="The detector's own score that is 1")

@@ -45,7 +45,7 @@ class Anomaly:
     opened_ns: int
     closed_ns: int | None
     ended: str
-    """Why it is closed: `recovered`, `new_level`, `no_data`, `restarted`; "" while it is open."""
+    """Why it is closed: `recovered`, `new_level`, `no_data`, `forgotten`, `restarted`; "" while it is open."""
     recorded_ns: int
     score: float
     """Above 1; 1 is the threshold."""

@@ -119,6 +119,15 @@ def test_buckets_of_a_histogram_that_began_anew_count_whole(series):
     assert (found["count"], found["p50"]) == ([2.0], [1.5])
 
 
+def test_buckets_with_other_bounds_do_not_compare(series):
+    other = histogram(20, 100, 10, 0)._replace(bounds=(100.0, 200.0))
+    assert parts(series, histogram(10, 100, 0, 0), other) == {"count": [1.0]}
+
+
+def test_a_total_and_what_was_added_to_it_do_not_compare(series):
+    assert values(series, point(10, 20, temporality=DELTA, start=5), point(20, 1000, start=5)) == [(10, 4)]
+
+
 def test_delta_histograms_stand_for_themselves(series):
     assert parts(series, histogram(10, 0, 10, 0, temporality=DELTA, start=0.0 + 5))["p50"] == [1.5]
 

@@ -253,6 +253,24 @@ async def test_a_series_that_falls_silent_beyond_its_line_is_closed(host):
     assert len(await host.store.read(anomalies.opened)) == 1
 
 
+async def test_what_is_beyond_a_threshold_is_back_also_under_the_next_version_of_its_service(host):
+    processor = await started(host, thresholds=[{"metric": "*", "above": 500.0}])
+    for minute, version, value in ((0, "1", 900), (1, "1", 900), (2, "2", 100)):
+        of = resource("i-1", "shop", "demo")
+        of.attributes.append(attribute("service.version", version))
+        await send(processor, request(minute, minute + 1, of=of, value={minute: value}.get))
+    (one,) = await host.store.read(anomalies.page)
+    assert (one.ended, one.closed_ns) == ("recovered", T0 + 2 * MINUTE)
+
+
+async def test_an_anomaly_whose_series_made_room_has_ended_and_is_nobody_elses(host):
+    processor = await started(host, max_series=2, thresholds=[{"metric": "*", "above": 500.0}])
+    for minute, metric, value in ((0, "a", 900), (1, "b", 1), (2, "c", 900), (3, "c", 100)):
+        await send(processor, request(minute, minute + 1, metric=metric, value={minute: value}.get))
+    told_of = {one.metric: one.ended for one in await host.store.read(anomalies.page)}
+    assert told_of == {"a": "forgotten", "c": "recovered"}
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [
