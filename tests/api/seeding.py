@@ -2,7 +2,7 @@
 
 from otlp_samples import Sink, charge, log, logs, look_up, package, passing, raised, resource, span, spans
 
-EVIL = "<script>alert(1)</script> \"><img src=x onerror=alert(2)> {{ 7 * 7 }} ' & "
+EVIL = "<script>alert(1)</script> \"><img src=x onerror=alert(2)> {{ 7007 * 7007 }} ' & "
 
 
 def refuse(why: str) -> None:
