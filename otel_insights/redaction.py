@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -156,6 +156,27 @@ class Redactor:
     patterns: Sequence[re.Pattern[str]] = ()
     """What else is a secret; these go first."""
     _own_host: re.Pattern[str] | None = field(default=None, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        salt: str = "",
+        rules: Iterable[str] = RULES,
+        keep: Iterable[str] = (),
+        hash: Iterable[str] = (),  # noqa: A002 - the setting's name
+        patterns: Iterable[str] = (),
+    ) -> Redactor:
+        """Make one of settings, in the words that they have everywhere. Raises ValueError naming the setting."""
+        chosen, hashed = frozenset(rules), frozenset(hash)
+        if unknown := sorted(chosen.difference(RULES)):
+            raise ValueError(f"rules: expected some of {', '.join(RULES)}, got {', '.join(unknown)}")
+        salted(hashed, salt)
+        try:
+            compiled = [re.compile(checked_pattern(one)) for one in patterns]
+        except ValueError as error:
+            raise ValueError(f"patterns: {error}") from error
+        return cls(salt, rules=chosen, kept=frozenset(keep), hashed=hashed, patterns=compiled)
 
     def __post_init__(self) -> None:
         """Look for the own name where it is one that no word could be."""
@@ -308,6 +329,23 @@ class Redactor:
         if not self.salt:
             return f"[{kind}]"
         return f"[{kind}:{self.digest(value.lower())}]"
+
+
+def checked_pattern(pattern: str) -> str:
+    """Refuse what is no pattern, or would replace nothing at every place. Raises ValueError."""
+    try:
+        empty = re.compile(pattern).search("")
+    except re.error as error:
+        raise ValueError(f"expected a regular expression, got {pattern!r}: {error}") from error
+    if empty:
+        raise ValueError(f"expected a regular expression that matches no empty text, got {pattern!r}")
+    return pattern
+
+
+def salted(hashed: Collection[str], salt: str) -> None:
+    """Refuse hashes that anybody could make: there are not many hosts and users to try. Raises ValueError."""
+    if hashed and not salt:
+        raise ValueError("hash: expected a salt for what is to be hashed")
 
 
 def _is_number(value: object) -> bool:

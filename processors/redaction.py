@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -13,23 +12,12 @@ from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Proc
 from otel_insights.errors import BadData, InsightsError
 from otel_insights.otlp_redaction import RequestRedactor
 from otel_insights.payload import Payload
-from otel_insights.redaction import RULES, Redactor
+from otel_insights.redaction import RULES, Redactor, checked_pattern, salted
 from otel_insights.stack_reduction import Mode
 
 _log = logging.getLogger(__name__)
 
 Rule = Literal["secrets", "cards", "emails", "hosts", "ips", "homes"]
-
-
-def _checked(pattern: str) -> str:
-    """Refuse what is no pattern, or would replace nothing at every place."""
-    try:
-        empty = re.compile(pattern).search("")
-    except re.error as error:
-        raise ValueError(f"expected a regular expression: {error}") from error
-    if empty:
-        raise ValueError("expected a regular expression that matches no empty text")
-    return pattern
 
 
 class RedactionSettings(Settings):
@@ -45,14 +33,12 @@ class RedactionSettings(Settings):
     """Attributes that stay as they are."""
     hash: tuple[str, ...] = ()
     """Attributes whose values leave as 16 hex digits, equal ones alike; needs a salt."""
-    patterns: tuple[Annotated[str, AfterValidator(_checked)], ...] = Field(default=())
+    patterns: tuple[Annotated[str, AfterValidator(checked_pattern)], ...] = Field(default=())
     """Regular expressions (of Python) of what else is a secret."""
 
     @model_validator(mode="after")
     def _salted(self) -> RedactionSettings:
-        """Refuse hashes that anybody could make: there are not many hosts and users to try."""
-        if self.hash and not self.salt.get_secret_value():
-            raise ValueError("expected a salt for what is to be hashed")
+        salted(self.hash, self.salt.get_secret_value())
         return self
 
 
@@ -67,12 +53,12 @@ class Redaction(Processor):
         """Make the rules ready."""
         self.host = host
         settings = self.settings
-        redactor = Redactor(
+        redactor = Redactor.of(
             salt=settings.salt.get_secret_value(),
-            rules=frozenset(settings.rules),
-            kept=frozenset(settings.keep),
-            hashed=frozenset(settings.hash),
-            patterns=[re.compile(pattern) for pattern in settings.patterns],
+            rules=settings.rules,
+            keep=settings.keep,
+            hash=settings.hash,
+            patterns=settings.patterns,
         )
         self._cleaned = RequestRedactor(redactor, settings.stacktrace)
         host.metrics.begin("otel_insights_redactions", processor=str(self.id))

@@ -6,8 +6,7 @@ from opentelemetry.sdk.resources import Resource, ResourceDetector
 
 from otel_insights.client import surroundings
 from otel_insights.client.guard import guarded
-from otel_insights.client.settings import from_variables
-from otel_insights.redaction import Redactor
+from otel_insights.client.settings import settings
 
 
 class Detector(ResourceDetector):
@@ -23,5 +22,5 @@ class Detector(ResourceDetector):
 
 
 def _resource() -> Resource:
-    chosen = from_variables()
-    return Resource(dict(surroundings.attributes(chosen.environment_variables, Redactor(chosen.hash_salt))))
+    chosen = settings()
+    return Resource(dict(surroundings.attributes(chosen.environment_variables, chosen.redactor())))

@@ -97,6 +97,10 @@ def instrument(
     packages: bool = True,
     local_variables: bool | None = None,
     hash_salt: str | None = None,
+    rules: Iterable[str] | None = None,
+    keep: Iterable[str] | None = None,
+    hash: Iterable[str] | None = None,  # noqa: A002 - the setting's name
+    patterns: Iterable[str] | None = None,
     flush_timeout: float = 2.0,
     spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
@@ -121,6 +125,10 @@ def instrument(
             packages=packages,
             local_variables=local_variables,
             hash_salt=hash_salt,
+            rules=rules,
+            keep=keep,
+            hash=hash,
+            patterns=patterns,
             flush_timeout=flush_timeout,
             spool=spool,
             sampling=sampling,
@@ -128,9 +136,8 @@ def instrument(
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415
         from otel_insights.client.tracing import giving_way, join  # noqa: PLC0415
-        from otel_insights.redaction import Redactor  # noqa: PLC0415
 
-        redactor = Redactor(chosen.hash_salt)
+        redactor = chosen.redactor()
         tracing = join(chosen, redactor)
         hooks: list[Place] = [*standard(capture, die), exit_hook(leave), Termination(leave)]
         _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), hooks)
@@ -238,9 +245,8 @@ def die() -> None:
 
 def _variables(exception: BaseException, settings: Settings) -> dict[str, object]:
     from otel_insights.client.local_variables import NAME, local_variables  # noqa: PLC0415 - most never ask for it
-    from otel_insights.redaction import Redactor  # noqa: PLC0415 - as above
 
-    return {NAME: local_variables(exception.__traceback__, Redactor(settings.hash_salt).text)}
+    return {NAME: local_variables(exception.__traceback__, settings.redactor().text)}
 
 
 def leave() -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 from otel_insights import semconv
 from otel_insights.client import plain
 from otel_insights.client.guard import once
-from otel_insights.redaction import Redactor
 
 Status = Literal["success", "failed", "partial", "timeout", "cancelled"]
 MAX_DURATION = 3600.0
@@ -27,6 +26,7 @@ _FIELDS = {
 }
 
 if TYPE_CHECKING:
+    from otel_insights.redaction import Redactor
 
     class StartFields(TypedDict, total=False):
         """What may be said when a run begins."""
@@ -118,7 +118,7 @@ def status_of(status: object) -> str:
     return "failed"
 
 
-def counted(metrics: Mapping[str, object]) -> dict[str, object]:
+def counted(metrics: Mapping[str, object], redactor: Redactor) -> dict[str, object]:
     """Make attributes of items and metrics; items that are no whole numbers of 0 or more are refused.
 
     Texts are cleaned by their names here: the names of their attributes tell no rule what they are.
@@ -129,7 +129,7 @@ def counted(metrics: Mapping[str, object]) -> dict[str, object]:
             continue
         number = plain.measured(value)
         if name not in _ITEMS:
-            said = Redactor().attributes({name: plain.text(value)})[name] if number is None else number
+            said = redactor.attributes({name: plain.text(value)})[name] if number is None else number
             found[f"{semconv.RUN_METRIC}.{name}"] = said
         elif isinstance(number, int) and not isinstance(value, bool) and number >= 0:
             found[f"{semconv.RUN_ITEMS}.{name.removeprefix('items_')}"] = number

@@ -51,7 +51,11 @@ class Run:
     @guarded
     def set_metrics(self, **metrics: float | str | None) -> None:
         """Note `items_discovered`, `items_succeeded`, `items_failed`, `items_skipped`, and others of your own."""
-        self._metrics.update(counted(metrics))
+        self._count(metrics)
+
+    def _count(self, metrics: Mapping[str, object]) -> None:
+        if (ours := installed()) is not None:
+            self._metrics.update(counted(metrics, ours.redactor))
 
     def _end(self) -> None:
         if self._span is None or self._process != os.getpid():  # a child that was forked within: it is the parent's
@@ -132,7 +136,7 @@ def end_run(run_id: str, status: Status = "success", **fields: Unpack[EndFields]
     run.status = status
     run.output_summary, run.error_summary = fields.get("output_summary"), fields.get("error_summary")
     run.error_details = fields.get("error_details")
-    run._metrics.update(counted(ended(fields)))  # noqa: SLF001 - of this module
+    run._count(ended(fields))  # noqa: SLF001 - of this module
     run._end()  # noqa: SLF001 - of this module
 
 

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from otel_insights.client.spool import state_folder
 from otel_insights.stack_reduction import Mode
+
+if TYPE_CHECKING:
+    from otel_insights.redaction import Redactor
 
 ENVIRONMENT_VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
@@ -49,6 +52,14 @@ class Settings:
     """Whether an exception is sent with the variables of the application's own frames."""
     hash_salt: str = ""
     """With a salt, what is redacted but may be compared (hosts, addresses) leaves as 16 hex digits."""
+    rules: tuple[str, ...] | None = None
+    """What is looked for; None: all that there are."""
+    keep: tuple[str, ...] = ()
+    """Attributes that stay as they are."""
+    hash: tuple[str, ...] = ()
+    """Attributes whose values leave as 16 hex digits; needs a salt."""
+    patterns: tuple[str, ...] = ()
+    """Regular expressions of what else is a secret."""
     flush_timeout: float = 2.0
     """Seconds that a dying process may wait for its last events to leave."""
     sampling: Mapping[str, float] = field(default_factory=dict)
@@ -56,62 +67,67 @@ class Settings:
     spool: Path | None = None
     """Folder for what cannot be sent; None: it is lost."""
 
+    def redactor(self) -> Redactor:
+        """Make what cleans as was chosen. Raises ValueError at a rule or pattern that is none, a hash without salt."""
+        # its patterns are compiled for who reports, not for who opted out
+        from otel_insights.redaction import RULES, Redactor  # noqa: PLC0415
+
+        return Redactor.of(
+            salt=self.hash_salt,
+            rules=RULES if self.rules is None else self.rules,
+            keep=self.keep,
+            hash=self.hash,
+            patterns=self.patterns,
+        )
+
 
 def settings(
-    service_name: str | None,
-    service_version: str | None,
+    service_name: str | None = None,
+    service_version: str | None = None,
     *,
-    resource_attributes: Mapping[str, str] | None,
-    endpoint: str | None,
-    headers: Mapping[str, str] | None,
-    stacktrace: str | None,
-    environment_variables: Iterable[str] | None,
-    packages: bool,
+    resource_attributes: Mapping[str, str] | None = None,
+    endpoint: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    stacktrace: str | None = None,
+    environment_variables: Iterable[str] | None = None,
+    packages: bool = True,
     local_variables: bool | None = None,
-    hash_salt: str | None,
-    flush_timeout: float,
-    spool: str | os.PathLike[str] | bool | None,
+    hash_salt: str | None = None,
+    rules: Iterable[str] | None = None,
+    keep: Iterable[str] | None = None,
+    hash: Iterable[str] | None = None,  # noqa: A002 - the setting's name
+    patterns: Iterable[str] | None = None,
+    flush_timeout: float = 2.0,
+    spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
 ) -> Settings:
-    """Join arguments and variables. Raises ValueError at an unknown `stacktrace` or a share that is none."""
+    """Join arguments and variables; with no argument, choose by variables alone.
+
+    Raises ValueError at an unknown `stacktrace` or a share that is none.
+    """
     mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
     if mode not in get_args(Mode):
         raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Mode))}")
     given = {"service.name": service_name, "service.version": service_version}
-    allowed = os.environ.get("OTEL_INSIGHTS_ENVIRONMENT_VARIABLES", "")
-    added = environment_variables if environment_variables is not None else filter(None, allowed.split(","))
     return Settings(
         resource={**(resource_attributes or {}), **{key: value for key, value in given.items() if value}},
         endpoint=endpoint,
         headers=headers,
         stacktrace=mode,  # type: ignore[arg-type]
         max_stacktrace=_shortest(),
-        environment_variables=(*ENVIRONMENT_VARIABLES, *(name.strip() for name in added)),
+        environment_variables=(*ENVIRONMENT_VARIABLES, *_names(environment_variables, "ENVIRONMENT_VARIABLES")),
         packages=packages,
         local_variables=(
             _says("OTEL_INSIGHTS_LOCAL_VARIABLES", _TRUE) if local_variables is None else bool(local_variables)
         ),
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
+        rules=_names(rules, "REDACTION_RULES") or (None if rules is None else ()),
+        keep=_names(keep, "REDACTION_KEEP"),
+        hash=_names(hash, "REDACTION_HASH"),
+        patterns=_names(patterns, "REDACTION_PATTERNS", separator="\n"),
         flush_timeout=flush_timeout,
         spool=_spool(spool),
         sampling=_sampling(sampling),
-    )
-
-
-def from_variables() -> Settings:
-    """Choose by variables alone."""
-    return settings(
-        None,
-        None,
-        resource_attributes=None,
-        endpoint=None,
-        headers=None,
-        stacktrace=None,
-        environment_variables=None,
-        packages=True,
-        hash_salt=None,
-        flush_timeout=2.0,
-        spool=None,
     )
 
 
@@ -122,6 +138,14 @@ def opted_out() -> bool:
         or _says("DO_NOT_TRACK", _TRUE)
         or _says("OTEL_INSIGHTS_ENABLED", _FALSE)
     )
+
+
+def _names(given: Iterable[str] | None, variable: str, separator: str = ",") -> tuple[str, ...]:
+    if given is None:
+        given = os.environ.get(f"OTEL_INSIGHTS_{variable}", "").split(separator)
+    elif isinstance(given, str):
+        given = (given,)
+    return tuple(name for one in given if (name := one.strip()))
 
 
 def _sampling(given: Mapping[str, float] | None) -> dict[str, float]:

@@ -17,7 +17,7 @@ from otel_insights.client.exporters import Fan, fan, offered
 from otel_insights.client.hooks import Hook
 from otel_insights.client.identity import INSTANCE_ID, PID, complete, given_instance_id, instance_id
 from otel_insights.client.keeping import spool_for
-from otel_insights.client.settings import Settings, from_variables, number
+from otel_insights.client.settings import Settings, number, settings
 from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.spans import Witness, watch
 from otel_insights.redaction import Redactor
@@ -93,8 +93,8 @@ def adopt(exporter: SpanExporter) -> SpanProcessor:
     if _kept is not None and _kept.outbox is not None:
         _kept.outbox.exporter = Fan([*_kept.outbox.exporter.exporters, exporter])
         return SpanProcessor()  # the first one sends to all
-    chosen = from_variables()
-    outbox = _outbox(Fan([exporter]), chosen, Redactor(chosen.hash_salt))
+    chosen = settings()
+    outbox = _outbox(Fan([exporter]), chosen, chosen.redactor())
     _kept = Tracing(outbox=outbox)
     return outbox
 

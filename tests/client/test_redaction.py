@@ -1,11 +1,14 @@
 """Nothing of a corpus of secrets comes out, by any way; what tells failures apart does."""
 
+import hashlib
 import json
 import re
 
 import pytest
 from secrets_corpus import SECRETS
 
+import otel_insights
+from otel_insights.client import instrumentation
 from otel_insights.redaction import COUNT, REDACTED, Redactor
 
 KEPT = (
@@ -115,3 +118,62 @@ async def test_no_secret_leaves_a_process_by_message_trace_attributes_environmen
     assert ("exception.stacktrace" in event.attributes) is (mode != "hash")
     assert ("connect(password=" in event.attributes.get("exception.stacktrace", "")) is (mode == "full")
     assert ("otel_insights.exception.stacktrace.hash" in event.attributes) is (mode == "hash")
+
+
+TOLD = """
+import otel_insights
+SETUP
+told = {"user.id": "ann", "from": "10.1.2.3", "by": "ann@shop.example", "why": "order-AB12"}
+otel_insights.record_event("told", told)
+with otel_insights.track_run("crawler") as run:
+    run.set_metrics(note="order-AB12")
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "env"),
+    [
+        (
+            r"""otel_insights.instrument(
+                rules=['ips', 'emails'], keep=['from'], hash=['user.id'], hash_salt='pepper',
+                patterns=[r'order-\w{2,9}'],
+            )""",
+            {},
+        ),
+        (
+            "otel_insights.instrument()",
+            {
+                "OTEL_INSIGHTS_REDACTION_RULES": "ips, emails",
+                "OTEL_INSIGHTS_REDACTION_KEEP": "from",
+                "OTEL_INSIGHTS_REDACTION_HASH": "user.id",
+                "OTEL_INSIGHTS_HASH_SALT": "pepper",
+                "OTEL_INSIGHTS_REDACTION_PATTERNS": "invoice-\\d+\norder-\\w{2,9}",
+            },
+        ),
+    ],
+    ids=["arguments", "variables"],
+)
+async def test_rules_kept_and_hashed_names_and_patterns_can_be_chosen_as_in_the_server(world, setup, env):
+    outcome = await world.run(TOLD, setup=setup, env=env)
+    told, _, ended = [one.attributes for one in outcome.events if one.name != "package.info"]
+    assert told["user.id"] == hashlib.sha256(b"annpepper").hexdigest()[:16]
+    assert told["from"] == "10.1.2.3"
+    assert re.fullmatch(r"\[email:[0-9a-f]{16}\]", told["by"])
+    assert told["why"] == ended["otel_insights.run.metric.note"] == "[redacted]"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"rules": ["secret"]}, "rules: expected some of secrets, cards, emails, hosts, ips, homes, got secret"),
+        ({"patterns": ["("]}, "patterns: expected a regular expression, got '\\('"),
+        ({"patterns": ["a*"]}, "patterns: expected a regular expression that matches no empty text"),
+        ({"hash": ["user.id"]}, "hash: expected a salt for what is to be hashed"),
+    ],
+    ids=["rule", "no pattern", "empty pattern", "hash without salt"],
+)
+def test_what_cannot_be_heeded_is_refused_and_nothing_leaves_uncleaned(monkeypatch, chosen, message):
+    monkeypatch.setenv("OTEL_INSIGHTS_STRICT", "1")
+    with pytest.raises(ValueError, match=message):
+        otel_insights.instrument(**chosen)
+    assert instrumentation.installed() is None
