@@ -27,6 +27,7 @@ from otel_insights.api.access import Tokens
 from otel_insights.api.described import describe
 from otel_insights.api.guard import Guard
 from otel_insights.api.pages import contents
+from otel_insights.api.request_ids import RequestIds
 from otel_insights.api.version import VERSION
 from otel_insights.config.sections import ApiSection
 from otel_insights.service import Service
@@ -48,6 +49,7 @@ def create_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(Guard, section=section, tokens=tokens, metrics=service.metrics)
+    app.add_middleware(RequestIds)  # around the guard, whose refusals have ids too
     problems.install(app)
     describe(app)
     contents.install(app, service, tokens)

@@ -27,6 +27,7 @@ _PROBLEM = {
         "status": {"description": "The HTTP status; `error` where an old contract says so"},
         "detail": {"type": "string", "description": "For a person"},
         "code": {"type": "string", "description": "For a program"},
+        "request_id": {"type": "string", "description": "As the header X-Request-Id has it"},
     },
     "example": {
         "type": "about:blank",
@@ -34,6 +35,7 @@ _PROBLEM = {
         "status": 404,
         "code": "UNKNOWN_CLUSTER",
         "detail": "there is no cluster '4b3c'",
+        "request_id": "0f8fad5bd9cb469fa16570867728950e",
     },
 }
 

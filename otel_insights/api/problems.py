@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from otel_insights.api.request_ids import HEADER, request_id
 from otel_insights.errors import BadData, Refused
 from otel_insights.store.corrections import WrongCorrection
 
@@ -47,6 +48,8 @@ def problem_answer(
 ) -> JSONResponse:
     """Write an error as the API answers it."""
     body = {"type": "about:blank", "title": _phrase(status), "status": status, "code": code, "detail": detail}
+    if id_ := request_id():
+        body["request_id"] = id_
     return JSONResponse({**body, **(more or {})}, status, headers, media_type=MEDIA_TYPE)
 
 
@@ -93,5 +96,5 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def bug(request: Request, error: Exception) -> JSONResponse:
-        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return problem_answer(500, "INTERNAL", "an error of ours: it has been logged")
+        _log.error("%s %s failed (request %s)", request.method, request.url.path, request_id(), exc_info=error)
+        return problem_answer(500, "INTERNAL", "an error of ours: it has been logged", {HEADER: request_id()})
