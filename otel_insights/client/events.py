@@ -6,10 +6,12 @@ import random
 import uuid
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from typing import get_args
 
 from otel_insights.client import plain
 from otel_insights.client.guard import guarded, once
 from otel_insights.client.instrumentation import HANDLED, MECHANISM, allowed, installed
+from otel_insights.client.settings import Level
 
 RECORD_UID = "log.record.uid"
 SAMPLING_RATE = "sampling.rate"
@@ -25,33 +27,46 @@ def record_event(
     *,
     sampling_rate: float | None = None,
     timestamp: float | None = None,
+    level: Level = "info",
 ) -> str:
     """Report that something happened, and give the record's id (`log.record.uid`). Nothing without instrument().
 
     Of an event that happens very often a share is kept, which the record tells: `sampling_rate`, above 0 and at most 1;
-    None: as `instrument(sampling=...)` says. `timestamp`: Unix time in seconds, now by default.
+    None: as `instrument(sampling=...)` says. `timestamp`: Unix time in seconds, now by default. `level`: how much it
+    matters; below `instrument(level=...)` it is not sent, and of what is an `error` every one is.
     """
     id_ = str(uuid.uuid4())
-    guarded(_record)(name, id_, attributes, sampling_rate, timestamp)
+    guarded(_record)(name, id_, attributes, sampling_rate, timestamp, level)
     return id_
 
 
 def _record(
-    name: str, id_: str, attributes: Mapping[str, object] | None, rate: float | None, timestamp: float | None
+    name: str,
+    id_: str,
+    attributes: Mapping[str, object] | None,
+    rate: float | None,
+    timestamp: float | None,
+    level: str,
 ) -> None:
     ours = installed()
     if ours is None:
         return
-    rate = _rate(name, ours.settings.sampling) if rate is None else rate
+    if level not in get_args(Level):
+        once(f"the level {plain.plain(level)!r} of the event {plain.text(name)}, none of {', '.join(get_args(Level))},")
+        level = "info"
+    if not ours.settings.tells(level):
+        return
+    rate = 1.0 if level == "error" else _rate(name, ours.settings.sampling) if rate is None else rate
     if not isinstance(rate, (int, float)) or not 0 < rate <= 1:
         once(f"the sampling rate {plain.plain(rate)!r} of the event {plain.text(name)}, not above 0 and at most 1,")
         rate = 1.0
     if rate < 1 and random.random() >= rate:  # noqa: S311 - no secret
         return
-    from otel_insights.client.pipeline import INFO  # noqa: PLC0415 - the SDK is loaded by who uses it
+    from opentelemetry._logs import SeverityNumber  # noqa: PLC0415 - the SDK is loaded by who uses it
 
     told = {**allowed(attributes), RECORD_UID: id_} | ({SAMPLING_RATE: rate} if rate < 1 else {})
-    ours.emit(name, INFO, told, timestamp_ns=None if timestamp is None else _nanoseconds(timestamp))
+    severity = SeverityNumber[level.upper()]
+    ours.emit(name, severity, told, timestamp_ns=None if timestamp is None else _nanoseconds(timestamp))
 
 
 def _nanoseconds(timestamp: float) -> int | None:

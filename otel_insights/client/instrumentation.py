@@ -104,6 +104,7 @@ def instrument(
     flush_timeout: float = 2.0,
     spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
+    level: str | None = None,
 ) -> None:
     """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
 
@@ -132,6 +133,7 @@ def instrument(
             flush_timeout=flush_timeout,
             spool=spool,
             sampling=sampling,
+            level=level,
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415
@@ -256,7 +258,7 @@ def leave() -> None:
 
 
 def _report(name: str, severity: str, attributes: Mapping[str, object]) -> None:
-    if _installed is not None:
+    if _installed is not None and (severity == "FATAL" or _installed.settings.tells(severity.lower())):
         from opentelemetry._logs import SeverityNumber  # noqa: PLC0415 - as above
 
         _installed.emit(name, SeverityNumber[severity], attributes)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from otel_insights.client.spool import state_folder
 from otel_insights.stack_reduction import Mode
@@ -30,6 +30,8 @@ ENVIRONMENT_VARIABLES = (
 )
 """Variables that leave the process by default: they change how code runs and hold no secrets."""
 
+Level = Literal["debug", "info", "warn", "error"]
+"""How much an event matters, as its severity tells."""
 LONGEST_STACKTRACE = 32_768
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
@@ -64,8 +66,15 @@ class Settings:
     """Seconds that a dying process may wait for its last events to leave."""
     sampling: Mapping[str, float] = field(default_factory=dict)
     """Name of an event, or a pattern (`ui.*`) -> which share of it is kept; the first that fits. Errors always are."""
+    level: Level = "info"
+    """Events below it are not sent."""
     spool: Path | None = None
     """Folder for what cannot be sent; None: it is lost."""
+
+    def tells(self, level: str) -> bool:
+        """Whether an event that matters as much is to be sent. Raises ValueError at an unknown level."""
+        order = get_args(Level)
+        return order.index(level) >= order.index(self.level)
 
     def redactor(self) -> Redactor:
         """Make what cleans as was chosen. Raises ValueError at a rule or pattern that is none, a hash without salt."""
@@ -100,20 +109,18 @@ def settings(
     flush_timeout: float = 2.0,
     spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
+    level: str | None = None,
 ) -> Settings:
     """Join arguments and variables; with no argument, choose by variables alone.
 
-    Raises ValueError at an unknown `stacktrace` or a share that is none.
+    Raises ValueError at an unknown `stacktrace` or `level`, or a share that is none.
     """
-    mode = stacktrace or os.environ.get("OTEL_INSIGHTS_STACKTRACE", "").strip().lower() or "full"
-    if mode not in get_args(Mode):
-        raise ValueError(f"stacktrace: {mode!r} is none of {', '.join(get_args(Mode))}")
     given = {"service.name": service_name, "service.version": service_version}
     return Settings(
         resource={**(resource_attributes or {}), **{key: value for key, value in given.items() if value}},
         endpoint=endpoint,
         headers=headers,
-        stacktrace=mode,  # type: ignore[arg-type]
+        stacktrace=_one_of(get_args(Mode), "stacktrace", stacktrace, "full"),  # type: ignore[arg-type]
         max_stacktrace=_shortest(),
         environment_variables=(*ENVIRONMENT_VARIABLES, *_names(environment_variables, "ENVIRONMENT_VARIABLES")),
         packages=packages,
@@ -128,6 +135,7 @@ def settings(
         flush_timeout=flush_timeout,
         spool=_spool(spool),
         sampling=_sampling(sampling),
+        level=_one_of(get_args(Level), "level", level, "info"),  # type: ignore[arg-type]
     )
 
 
@@ -138,6 +146,13 @@ def opted_out() -> bool:
         or _says("DO_NOT_TRACK", _TRUE)
         or _says("OTEL_INSIGHTS_ENABLED", _FALSE)
     )
+
+
+def _one_of(words: tuple[str, ...], name: str, given: str | None, default: str) -> str:
+    chosen = given or os.environ.get(f"OTEL_INSIGHTS_{name.upper()}", "").strip().lower() or default
+    if chosen not in words:
+        raise ValueError(f"{name}: {chosen!r} is none of {', '.join(words)}")
+    return chosen
 
 
 def _names(given: Iterable[str] | None, variable: str, separator: str = ",") -> tuple[str, ...]:

@@ -252,3 +252,35 @@ def test_the_revision_is_read_from_a_checkout(tmp_path: Path, monkeypatch, files
 def test_the_revision_that_a_build_tells_wins(tmp_path: Path, monkeypatch):
     monkeypatch.setenv("GIT_COMMIT", COMMIT)
     assert revision(tmp_path) == {"vcs.ref.head.revision": COMMIT}
+
+
+LEVELLED = """
+import otel_insights
+SETUP
+for level in ("debug", "info", "warn", "error", "loud"):
+    otel_insights.record_event("told." + level, level=level)
+otel_insights.start_session()
+otel_insights.record_exception(KeyError("caught"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("setup", "env", "told"),
+    [
+        ("otel_insights.instrument()", {}, ["info", "warn", "error", "loud"]),
+        ("otel_insights.instrument(sampling={'*': 1e-9})", {"OTEL_INSIGHTS_LEVEL": "DEBUG"}, ["error"]),
+        ("otel_insights.instrument(level='error')", {"OTEL_INSIGHTS_LEVEL": "debug"}, ["error"]),
+        ("otel_insights.instrument()", {"OTEL_INSIGHTS_LEVEL": "debug"}, ["debug", "info", "warn", "error", "loud"]),
+    ],
+    ids=["usual", "errors are never sampled", "argument", "variable"],
+)
+async def test_events_below_the_level_that_was_chosen_are_not_sent(world, setup, env, told):
+    outcome = await world.run(LEVELLED, setup=setup, env=env)
+    assert (outcome.code, outcome.err) == (0, "")
+    got = {one.name: one.severity for one in outcome.events if one.name.startswith("told.")}
+    # what is no level counts as a plain event
+    assert got == {f"told.{level}": {"loud": "INFO"}.get(level, level.upper()) for level in told}
+    assert [one.name for one in outcome.events if one.name in ("session.start", "exception")] == [
+        "session.start",
+        "exception",
+    ]
