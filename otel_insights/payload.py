@@ -14,12 +14,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from otel_insights import outline, wire
 from otel_insights.errors import BadData
-from otel_insights.wire import EVENT_NAMED_EXCEPTION, EXCEPTION_ATTRIBUTE, PACKAGE_INFO
+from otel_insights.wire import EVENT_NAMED_EXCEPTION, EXCEPTION_ATTRIBUTE, FEATURE_FLAG, PACKAGE_INFO
 
 __all__ = [
     "EVENT_ATTRIBUTES",
     "EVENT_NAMED_EXCEPTION",
     "EXCEPTION_ATTRIBUTE",
+    "FEATURE_FLAG",
     "LOG_RECORD_ATTRIBUTES",
     "PACKAGE_INFO",
     "SPAN_ATTRIBUTES",

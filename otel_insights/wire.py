@@ -27,6 +27,8 @@ EXCEPTION_ATTRIBUTE: Final = b"exception."
 """Is in every log record that has an `exception.*` attribute."""
 PACKAGE_INFO: Final = b"\x62\x0cpackage.info"
 """Is in every log record whose event is `package.info` (`LogRecord.event_name` is field 12)."""
+FEATURE_FLAG: Final = b"\x62\x17feature_flag.evaluation"
+"""Is in every log record whose event is `feature_flag.evaluation`."""
 
 Extent: TypeAlias = tuple[int, int, int]
 """Where a length-delimited field lies: the offset of its tag, of its content, and of its end."""

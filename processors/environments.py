@@ -13,6 +13,7 @@ from pydantic import Field
 from otel_insights import environment, semconv
 from otel_insights.analysis.conditions import normalise_package
 from otel_insights.component import Accepted, Consume, Factory, Kind, Processor, Settings
+from otel_insights.feature_flags import FeatureFlags
 from otel_insights.looking import looked_at
 from otel_insights.payload import PACKAGE_INFO, Item, Payload, Signal
 from otel_insights.store import configuration_changes
@@ -34,11 +35,16 @@ class EnvironmentsSettings(Settings):
 
 @dataclass(slots=True)
 class Environments(Processor):
-    """Learns from resources, `package.info` events, and from how much comes."""
+    """Learns from resources, `package.info` and `feature_flag.evaluation` events, and from how much comes."""
 
     settings: EnvironmentsSettings
     _told: dict[EnvironmentKey, set[int]] = field(default_factory=dict, init=False)
+    _flags: FeatureFlags = field(init=False)
     _work: defaultdict[EnvironmentKey, float] = field(default_factory=lambda: defaultdict(float), init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with no flag known."""
+        self._flags = FeatureFlags(self.settings.max_tracked)
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Commit what is new about environments, then forward."""
@@ -54,6 +60,10 @@ class Environments(Processor):
             taken_back = await self.host.store.write(memory.announce, announced)
             for told, anew in zip(announced, taken_back, strict=True):
                 self._remember(told, anew=anew)
+        if payload.signal is Signal.LOGS and (switched := self._flags.news(payload, self.host.now_ns())):
+            await self.host.store.write(memory.announce, switched)
+            for told in switched:
+                self._flags.remember(told)
 
     async def analyse(self) -> None:
         """Commit the work that was counted since: what a killed process loses of it is some warmth and no finding."""

@@ -12,7 +12,14 @@ from sqlite_utils import Database
 
 from otel_insights import semconv
 
-_KINDS: Final = ("package.", "process.runtime.", "process.environment_variable.", "vcs.ref.", "deployment.")
+_KINDS: Final = (
+    "package.",
+    "process.runtime.",
+    "process.environment_variable.",
+    "vcs.ref.",
+    "deployment.",
+    "feature_flag.",
+)
 _MOST_NEW = 200
 """Environments, and configurations, that are looked at: a fleet that is rolled out anew has a few of the latter."""
 

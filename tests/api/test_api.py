@@ -41,6 +41,20 @@ async def send(service, *payloads) -> None:
         await passing(list(service.processors.values()), payload, Sink())
 
 
+async def test_a_feature_that_was_switched_on_explains_what_fails(service, client):
+    for number in range(24):
+        bad = number % 2 == 0
+        told = {"feature_flag.key": "new_basket", "feature_flag.result.value": "on" if bad else "off"}
+        of = resource(f"i-{number}")
+        records = [log("", told, event="feature_flag.evaluation"), log("served", {"log_count": 100})]
+        await send(service, logs(*records, of=of), spans(span(number + 1, *[raised(charge, number)] * bad), of=of))
+    await client.post("/api/v1/analysis")
+    (cluster,) = (await client.get("/api/v1/clusters")).json()["items"]
+    (condition,) = cluster["suggestions"][0]["conditions"]
+    said = [condition[name] for name in ("key", "op", "value")]
+    assert said in (["feature_flag.new_basket", "==", "on"], ["feature_flag.new_basket", "!=", "off"])
+
+
 async def test_clusters_are_listed_page_by_page_with_what_explains_them(service, client):
     for number in range(40):
         bad = number % 2 == 0

@@ -138,3 +138,47 @@ async def test_changes_are_forgotten_after_a_month(environments, host):
     host.now += 31 * 86_400 * 10**9
     await environments.analyse()
     assert await came_up(host, 0) == []
+
+
+def evaluated(flag: str, value: str | int, **others: str):
+    told = {"feature_flag.key": flag, "feature_flag.result.value": value, **others}
+    return log("", {name: value for name, value in told.items() if value != ""}, event="feature_flag.evaluation")
+
+
+async def test_features_that_are_switched_are_part_of_a_configuration_and_the_last_word_holds(environments, host):
+    variant = evaluated("sort", "", feature_flag__result__variant="x")
+    variant.attributes[-1].key = "feature_flag.result.variant"
+    records = (evaluated("dark_mode", "off"), evaluated("dark_mode", "on"), evaluated("batch", 8), variant)
+    await passing([environments], logs(*records, evaluated("", "on"), evaluated("nothing", "")), Sink())
+    (one,) = await known(host)
+    assert json.loads(one.configuration) == {
+        "feature_flag.dark_mode": "on",
+        "feature_flag.batch": "8",
+        "feature_flag.sort": "x",
+    }
+    since = host.now = host.now + 60 * 10**9
+    await passing([environments], logs(evaluated("dark_mode", "off")), Sink())
+    assert await came_up(host, since) == [("feature_flag.dark_mode", "on", "off", 1)]
+
+
+async def test_a_flag_that_is_decided_for_each_request_is_said_to_vary_and_written_no_more(environments, host):
+    for number in range(30):
+        await passing([environments], logs(evaluated("new_basket", number % 2), evaluated("calm", "on")), Sink())
+    changes = await host.store.read(lambda db: db.conn.total_changes)
+    await passing([environments], logs(evaluated("new_basket", 1)), Sink())
+    assert await host.store.read(lambda db: db.conn.total_changes) == changes
+    (one,) = await known(host)
+    assert json.loads(one.configuration) == {"feature_flag.new_basket": "varies", "feature_flag.calm": "on"}
+    host.now += 2 * 3600 * 10**9
+    await passing([environments], logs(evaluated("new_basket", 1)), Sink())
+    (one,) = await known(host)
+    assert json.loads(one.configuration)["feature_flag.new_basket"] == "1"
+
+
+async def test_flags_beyond_two_hundred_of_an_environment_are_not_remembered(environments, host):
+    await passing([environments], logs(*(evaluated(f"f{number}", "on") for number in range(150))), Sink())
+    await passing([environments], logs(*(evaluated(f"f{number}", "off") for number in range(100, 400))), Sink())
+    (one,) = await known(host)
+    configuration = json.loads(one.configuration)
+    assert len(configuration) == 200
+    assert (configuration["feature_flag.f0"], configuration["feature_flag.f149"]) == ("on", "off")
