@@ -8,7 +8,8 @@ from pathlib import Path
 
 from otel_insights.client.destination import Destination
 from otel_insights.client.lines import records
-from otel_insights.client.spool import Answer, Spool, state_folder
+from otel_insights.client.spool import Answer, Spool
+from otel_insights.client.state import state_folder
 from otel_insights.errors import ConfigError
 
 DONE, LEFT = 0, 1
@@ -69,7 +70,7 @@ def spools(folder: Path | None) -> list[Spool]:
     """Find the spools in a folder and below it; of this user's programs, if none is named. Raises ConfigError."""
     if folder is None:
         try:
-            folder = state_folder()
+            folder = state_folder() / "spool"
         except RuntimeError as error:
             raise ConfigError("DIR", f"a folder, since there is no home: {error}") from error
         if not folder.exists():

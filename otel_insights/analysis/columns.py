@@ -17,7 +17,18 @@ from otel_insights.analysis.versions import is_versioned, version_key
 Conditions = tuple[Condition, ...]
 """Conditions joined by AND."""
 
-_PLACEMENT = ("k8s.", "cloud.", "deployment.", "container.", "host.", "faas.", "aws.", "gcp.", "azure.")
+_PLACEMENT = (
+    "k8s.",
+    "cloud.",
+    "deployment.",
+    "container.",
+    "host.",
+    "faas.",
+    "aws.",
+    "gcp.",
+    "azure.",
+    "app.installation.",
+)
 _NOT_PLACEMENT = ("host.arch", "host.cpu.", "container.runtime")
 _IDENTITY = ("service.name", "service.namespace", "service.instance.id", "process.pid", "process.parent_pid")
 _IDENTITY_SHARE = 0.6  # a key with more distinct values than this share of the environments names them

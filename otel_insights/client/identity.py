@@ -8,6 +8,8 @@ from opentelemetry.sdk import resources
 from opentelemetry.sdk.resources import Resource
 
 from otel_insights.client import plain, surroundings
+from otel_insights.client.guard import guarded
+from otel_insights.client.installation import INSTALLATION_ID, installation_id
 from otel_insights.client.settings import Settings
 from otel_insights.redaction import Redactor
 
@@ -19,7 +21,14 @@ def complete(base: Resource, settings: Settings, redactor: Redactor) -> Resource
     own = surroundings.attributes(settings.environment_variables, redactor)
     said = {**own, **base.attributes, PID: os.getpid(), **settings.resource}
     said.setdefault(INSTANCE_ID, instance_id())
+    if settings.installation_id and INSTALLATION_ID not in said:
+        service = f"{said.get('service.namespace', '')}/{said.get('service.name', '')}"
+        said |= guarded(_installation)(service) or {}
     return Resource(plain.mapping(said), base.schema_url)
+
+
+def _installation(service: str) -> dict[str, str]:
+    return {INSTALLATION_ID: installation_id(service)}
 
 
 def instance_id() -> str:

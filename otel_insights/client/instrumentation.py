@@ -105,6 +105,7 @@ def instrument(
     spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
     level: str | None = None,
+    installation_id: bool | None = None,
 ) -> None:
     """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
 
@@ -134,6 +135,7 @@ def instrument(
             spool=spool,
             sampling=sampling,
             level=level,
+            installation_id=installation_id,
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from otel_insights.client.spool import state_folder
+from otel_insights.client.state import state_folder
 from otel_insights.stack_reduction import Mode
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class Settings:
     """Seconds that a dying process may wait for its last events to leave."""
     sampling: Mapping[str, float] = field(default_factory=dict)
     """Name of an event, or a pattern (`ui.*`) -> which share of it is kept; the first that fits. Errors always are."""
+    installation_id: bool = False
+    """Whether the resource carries the id of this user's installation."""
     level: Level = "info"
     """Events below it are not sent."""
     spool: Path | None = None
@@ -110,6 +112,7 @@ def settings(
     spool: str | os.PathLike[str] | bool | None = None,
     sampling: Mapping[str, float] | None = None,
     level: str | None = None,
+    installation_id: bool | None = None,
 ) -> Settings:
     """Join arguments and variables; with no argument, choose by variables alone.
 
@@ -124,9 +127,8 @@ def settings(
         max_stacktrace=_shortest(),
         environment_variables=(*ENVIRONMENT_VARIABLES, *_names(environment_variables, "ENVIRONMENT_VARIABLES")),
         packages=packages,
-        local_variables=(
-            _says("OTEL_INSIGHTS_LOCAL_VARIABLES", _TRUE) if local_variables is None else bool(local_variables)
-        ),
+        local_variables=_asked_for("LOCAL_VARIABLES", local_variables),
+        installation_id=_asked_for("INSTALLATION_ID", installation_id),
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
         rules=_names(rules, "REDACTION_RULES") or (None if rules is None else ()),
         keep=_names(keep, "REDACTION_KEEP"),
@@ -180,9 +182,13 @@ def _spool(given: str | os.PathLike[str] | bool | None) -> Path | None:  # noqa:
     if given is not None and given is not True:
         return Path(given)
     try:
-        return Path(named) if named and named.lower() not in _FALSE else state_folder()
+        return Path(named) if named and named.lower() not in _FALSE else state_folder() / "spool"
     except RuntimeError:  # a user without a home
         return None
+
+
+def _asked_for(variable: str, given: bool | None) -> bool:  # noqa: FBT001 - as it was given
+    return _says(f"OTEL_INSIGHTS_{variable}", _TRUE) if given is None else bool(given)
 
 
 def _says(name: str, words: frozenset[str]) -> bool:

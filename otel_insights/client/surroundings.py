@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from otel_insights.client.container import container
 from otel_insights.client.revision import revision
 from otel_insights.redaction import Redactor
 
@@ -27,7 +28,10 @@ _WITHOUT_VERSION = ".egg-info"
 
 
 def attributes(variables: Iterable[str], redactor: Redactor) -> dict[str, str | int]:
-    """Give what the semantic conventions call `process.*`, `os.*`, `host.arch`: nothing that names machine or user."""
+    """Give what the semantic conventions call `process.*`, `os.*`, `host.arch`, and the ids of container and pod.
+
+    Nothing names machine or user.
+    """
     machine = platform.machine().lower()
     found: dict[str, str | int] = {
         "process.pid": os.getpid(),
@@ -40,7 +44,10 @@ def attributes(variables: Iterable[str], redactor: Redactor) -> dict[str, str | 
     }
     allowed = {f"process.environment_variable.{name}": os.environ[name] for name in variables if name in os.environ}
     return (
-        found | revision() | {key: str(value) for key, value in redactor.attributes(allowed).items() if key in allowed}
+        found
+        | container()
+        | revision()
+        | {key: str(value) for key, value in redactor.attributes(allowed).items() if key in allowed}
     )
 
 

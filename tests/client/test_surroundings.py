@@ -5,7 +5,11 @@ import platform
 import re
 import threading
 
+import pytest
+
+from otel_insights.client.container import container
 from otel_insights.client.courier import HOUR, Courier
+from otel_insights.client.installation import installation_id
 from otel_insights.client.surroundings import packages
 
 
@@ -84,3 +88,72 @@ def test_who_waits_for_a_courier_that_has_ended_does_not_wait():
     courier.start()
     assert courier.close(60)
     assert not courier.flush(3600)
+
+
+ID, OTHER = "ab" * 32, "cd" * 32
+POD = "6f1c1f6e-2a52-4f57-9d3b-0d3f1f5f7a10"
+IN_POD = {"container.id": ID, "k8s.pod.uid": POD}
+
+
+@pytest.mark.parametrize(
+    ("groups", "mounts", "told"),
+    [
+        (f"12:memory:/docker/{ID}\n0::/", "", {"container.id": ID}),
+        (f"1:name=systemd:/system.slice/docker-{ID}.scope", "", {"container.id": ID}),
+        (f"1:cpu:/kubepods/burstable/pod{POD}/{ID}", "", IN_POD),
+        (f"1:cpu:/kubepods.slice/pod{POD.replace('-', '_')}.slice/cri-containerd-{ID}.scope", "", IN_POD),
+        ("0::/", f"/var/lib/docker/containers/{ID}/hostname /etc/hostname", {"container.id": ID}),
+        ("0::/", f"/storage/overlay-containers/{ID}/userdata/hosts /etc/hosts", {"container.id": ID}),
+        ("0::/", f"/io.containerd.grpc.v1.cri/sandboxes/{OTHER}/hostname /etc/hostname", {}),
+        ("0::/", f"/var/lib/kubelet/pods/{POD}/etc-hosts /etc/hosts", {"k8s.pod.uid": POD}),
+        ("0::/", f"/containers/{OTHER}/x /var/lib/docker/x\n/pods/{POD}/v /var/lib/kubelet/pods/{POD}/v", {}),
+        ("0::/user.slice/user-1000.slice\ngarbage", "/ /", {}),
+        (None, None, {}),
+    ],
+    ids=[
+        *("docker", "docker by systemd", "kubernetes", "kubernetes by systemd", "docker 2", "podman 2", "containerd 2"),
+        *("kubernetes 2", "a node's own process", "no container", "no Linux"),
+    ],
+)
+def test_the_kernel_tells_a_process_its_container_and_its_pod(tmp_path, groups, mounts, told):
+    if groups is not None:
+        (tmp_path / "cgroup").write_text(groups)
+        lines = [f"36 35 98:0 {line} rw,noatime - ext4 /dev/root rw" for line in mounts.splitlines()]
+        (tmp_path / "mountinfo").write_text("\n".join(lines))
+    assert container(tmp_path) == told
+
+
+def test_an_installation_keeps_its_random_id_for_each_service(tmp_path):
+    first = installation_id("/shop", tmp_path)
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", first)
+    assert installation_id("/shop", tmp_path) == first != installation_id("/blog", tmp_path)
+    files = list((tmp_path / "installations").iterdir())
+    assert len(files) == 2
+    for spoilt in ("", "no id", "caf\xe9"):
+        files[0].write_text(spoilt, "latin-1")
+        files[1].write_text(spoilt, "latin-1")
+        anew = installation_id("/shop", tmp_path)
+        assert anew not in {first, ""}
+        assert installation_id("/shop", tmp_path) == anew
+    assert len(list((tmp_path / "installations").iterdir())) == 2
+
+
+def test_processes_that_start_together_agree_on_the_id_of_their_installation(tmp_path):
+    found: set[str] = set()
+    threads = [threading.Thread(target=lambda: found.add(installation_id("/shop", tmp_path))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 1
+
+
+async def test_the_id_of_an_installation_lives_through_restarts_and_is_sent_only_where_asked_for(world, tmp_path):
+    env = {"XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    asked = "import otel_insights; otel_insights.instrument('shop', packages=False, installation_id=True)"
+    told = []
+    for setup, more in ((asked, {}), (asked, {}), ("import otel_insights; otel_insights.instrument('shop')", {})):
+        (event,) = (await world.run("SETUP\nraise ValueError\n", setup=setup, env=env | more)).exceptions
+        told.append(event.resource.get("app.installation.id"))
+    assert told[0] == told[1] is not None
+    assert told[2] is None
