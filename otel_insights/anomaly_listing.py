@@ -9,8 +9,10 @@ from sqlite_utils import Database
 
 from otel_insights.analysis.lines import DETECTOR
 from otel_insights.anomaly_news import sentence
+from otel_insights.companions import templates_with_anomaly
 from otel_insights.report import anomaly_row
 from otel_insights.store import anomalies as memory
+from otel_insights.store import templates
 from otel_insights.store.anomalies import Anomaly, UnknownAnomaly, Verdict
 from otel_insights.store.corrections import WrongCorrection
 
@@ -37,9 +39,16 @@ def line(one: Mapping[str, Any]) -> str:
     return f"{one['id']}  {_minute(one['start'])} - {end:5}  {one['peak_score']:6.2f}  {one['text']}{said}"
 
 
+def portrait(db: Database, id_: str) -> dict[str, Any]:
+    """Write one anomaly with the log lines that rose with it. Raises UnknownAnomaly."""
+    one = memory.get(db, id_)
+    return row(one) | {"rose_with_templates": templates_with_anomaly(db, one)}
+
+
 def shown(db: Database, id_: str) -> dict[str, Any]:
     """Read one anomaly. Raises WrongCorrection for an unknown one."""
-    return row(_known(db, id_))
+    templates.fold(db)
+    return portrait(db, _known(db, id_).id)
 
 
 def lines(one: Mapping[str, Any]) -> Iterator[str]:
@@ -56,6 +65,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {key} = {value}"
     if one["trace_id"]:
         yield f"trace {one['trace_id']} span {one['span_id'] or '-'}"
+    for each in one["rose_with_templates"]:
+        yield f"rose with log template {each['id']}  {each['template']} ({each['count']:g}, usual {each['usual']:g})"
     if one["verdict"]:
         yield f"a person says: {one['verdict'].replace('_', ' ')}"
 

@@ -66,6 +66,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
     yield f"last {len(counts)} hours  {_bars(counts)}  at most {max(counts):g} in one"
     for each in one["rose_with_clusters"]:
         yield f"rose with cluster {each['id']}  {each['title']} ({each['count']:g}, usual {each['usual']:g})"
+    for each in one["rose_with_anomalies"]:
+        yield f"rose with anomaly {each['id']}  {each['title']} ({each['count']:g}, usual {each['usual']:g})"
     if one["merged_from"]:
         yield f"once also {', '.join(one['merged_from'])}"
     for each in one["examples"]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlite_utils import Database
 
+from otel_insights import companions
 from otel_insights.analysis.log_states import state
-from otel_insights.analysis.spikes import KEPT_HOURS
-from otel_insights.analysis.together import Rose, risen_hours, rose_together
 from otel_insights.report import rfc3339, template_row
-from otel_insights.store import cluster_hours, clusters, log_views
+from otel_insights.store import log_views
 from otel_insights.store.log_views import LogTemplate
 from otel_insights.store.templates import HOUR_NS, Example
 
-_MOST_TEMPLATES = 2000
-_MOST_CLUSTERS = 200
 _SHOWN_HOURS = 48
 
 
@@ -36,7 +33,7 @@ def rows(db: Database, templates: Sequence[LogTemplate]) -> list[dict[str, Any]]
 
 
 def portrait(db: Database, template: LogTemplate) -> dict[str, Any]:
-    """Write one template whole: hours, first lines, what it was merged from, the clusters that rose with it."""
+    """Write one template whole: hours, first lines, what it was merged from, what it rose with."""
     hours = log_views.hours(db, [template.id])[template.id]
     _, last = log_views.heard(db, template.namespace, template.service)
     shown = range(last // HOUR_NS - _SHOWN_HOURS + 1, last // HOUR_NS + 1)
@@ -44,7 +41,8 @@ def portrait(db: Database, template: LogTemplate) -> dict[str, Any]:
         "hours": [{"hour": rfc3339(hour * HOUR_NS), "count": hours.get(hour, 0.0)} for hour in shown],
         "examples": [_example(one) for one in template.examples],
         "merged_from": log_views.merged_from(db, template.id),
-        "rose_with_clusters": _clusters_with(db, template, hours),
+        "rose_with_clusters": companions.clusters_with(db, template, hours),
+        "rose_with_anomalies": companions.anomalies_with(db, template, hours),
     }
 
 
@@ -56,47 +54,3 @@ def _example(one: Example) -> dict[str, Any]:
         "trace_id": one.trace_id.hex(),
         "span_id": one.span_id.hex(),
     }
-
-
-def rose_with_cluster(db: Database, cluster_id: str) -> list[dict[str, Any]]:
-    """Write the templates of a cluster's services that rose in the hours in which the cluster did."""
-    cluster = clusters.get(db, cluster_id)
-    if cluster is None:
-        return []
-    window = _window(db, cluster.namespace, cluster.services)
-    risen = risen_hours(cluster_hours.of_cluster(db, cluster.id), window)
-    if not risen:
-        return []
-    ids = log_views.of_services(db, cluster.namespace, cluster.services, _MOST_TEMPLATES)
-    found = rose_together(risen, window, log_views.hours(db, ids).items())
-    made = [(one, log_views.get(db, one.id)) for one in found]
-    return [
-        {"id": one.id, "service": template.service, "template": template.text, **_numbers(one)}
-        for one, template in made
-        if template is not None
-    ]
-
-
-def _clusters_with(db: Database, template: LogTemplate, hours: dict[int, float]) -> list[dict[str, Any]]:
-    window = _window(db, template.namespace, [template.service])
-    ids = cluster_hours.of_service(db, template.namespace, template.service, _MOST_CLUSTERS)
-    found: list[tuple[str, Rose]] = []
-    for id_ in ids:
-        risen = risen_hours(cluster_hours.of_cluster(db, id_), window)
-        found += [(id_, one) for one in rose_together(risen, window, [(template.id, hours)], asked=len(ids))]
-    found.sort(key=lambda pair: (pair[1].log_p, pair[0]))
-    made = [(clusters.get(db, id_), one) for id_, one in found[:5]]
-    return [{"id": one.id, "title": one.title, **_numbers(rose)} for one, rose in made if one is not None]
-
-
-def _window(db: Database, namespace: str, services: Iterable[str]) -> range:
-    """Give the hours that are compared: those of the services' logs, as far as hours are kept."""
-    heard = [pair for service in services if (pair := log_views.heard(db, namespace, service))[1]]
-    if not heard:
-        return range(0)
-    last = max(pair[1] for pair in heard) // HOUR_NS
-    return range(max(min(pair[0] for pair in heard) // HOUR_NS, last - KEPT_HOURS + 1), last + 1)
-
-
-def _numbers(one: Rose) -> dict[str, float]:
-    return {"count": one.count, "usual": round(one.expected, 1)}

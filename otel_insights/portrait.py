@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from otel_insights.log_portrait import rose_with_cluster
+from otel_insights.companions import templates_with_cluster
 from otel_insights.report import rfc3339
 from otel_insights.store import clusters, lives, sightings
 from otel_insights.store.sightings import Version
@@ -34,7 +34,7 @@ def portrait(db: Database, cluster_id: str) -> dict[str, Any]:
         "similar": [
             {"id": one.id, "title": one.title, "similarity": one.similarity} for one in clusters.similar(db, cluster_id)
         ],
-        "rose_with_templates": rose_with_cluster(db, cluster_id),
+        "rose_with_templates": templates_with_cluster(db, cluster_id),
         "exemplars": _exemplars(lives.witnesses(db, cluster_id)),
         "merged_from": sorted({one.cluster_id for one in changes if one.kind == "merged" and one.other == cluster_id}),
         "history": [

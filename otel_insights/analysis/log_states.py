@@ -32,9 +32,18 @@ def state(hours: Mapping[int, float], first_hour: int, service_first_hour: int, 
     """
     if any(spike(hours, first_hour, hour) for hour in (service_last_hour, service_last_hour - 1)):
         return SURGING
-    if service_last_hour - first_hour < _DAY <= first_hour - service_first_hour:
+    if first_hour in new_hours(service_first_hour, service_last_hour):
         return NEW
     return VANISHED if _has_vanished(hours, service_last_hour) else ONGOING
+
+
+def new_hours(service_first_hour: int, service_last_hour: int) -> range:
+    """Give the hours in which a template of a service was logged first that is new; none while the service is.
+
+    >>> new_hours(0, 100), len(new_hours(0, 10))
+    (range(77, 101), 0)
+    """
+    return range(max(service_first_hour + _DAY, service_last_hour - _DAY + 1), service_last_hour + 1)
 
 
 def _has_vanished(hours: Mapping[int, float], last_hour: int) -> bool:

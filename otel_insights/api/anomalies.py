@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from otel_insights import log_window
-from otel_insights.anomaly_listing import judge, row
+from otel_insights.anomaly_listing import judge, portrait, row
 from otel_insights.api.anomaly_shapes import (
-    Anomaly,
+    AnomalyInFull,
     AnomalyNoted,
     AnomalyPage,
     AnomalyRecord,
@@ -21,6 +21,7 @@ from otel_insights.service import Service
 from otel_insights.store import anomalies as memory
 from otel_insights.store.anomalies import UnknownAnomaly
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.templates import fold
 
 ServiceName = Annotated[str | None, Query(alias="service", max_length=255, description="Only this `service.name`")]
 Metric = Annotated[str | None, Query(max_length=255, description="Only this metric")]
@@ -85,10 +86,11 @@ def routes(service: Service) -> APIRouter:
         return AnomalyPage.model_validate({"items": [row(one) for one in found[:limit]], "next": following})
 
     @router.get("/api/v1/anomalies/{anomaly_id}", summary="Show an anomaly")
-    async def show(anomaly_id: str) -> Anomaly:
-        """Show an anomaly: what was observed and expected, of which series, for how long."""
+    async def show(anomaly_id: str) -> AnomalyInFull:
+        """Show an anomaly: what was observed and expected, of which series, for how long, and what rose with it."""
+        await service.store.write(fold)
         try:
-            return Anomaly.model_validate(row(await service.store.read(memory.get, anomaly_id)))
+            return AnomalyInFull.model_validate(await service.store.read(portrait, anomaly_id))
         except UnknownAnomaly as error:
             raise Problem(404, "UNKNOWN_ANOMALY", str(error)) from error
 

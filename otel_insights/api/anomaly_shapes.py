@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from otel_insights.api.shapes import Shape
+from otel_insights.api.shapes import RisenTemplate, Shape
 
 
 class AnomalyRecord(Shape):
@@ -56,6 +56,12 @@ class Anomaly(Shape):
     verdict: str | None = Field(description="What a person says: `anomaly` or `not_anomaly`")
     trace_id: str = Field(description="One of the requests that opened it, where the sender names one (an exemplar)")
     span_id: str
+
+
+class AnomalyInFull(Anomaly):
+    """An anomaly with the log lines that rose with it."""
+
+    rose_with_templates: list[RisenTemplate]
 
 
 class AnomalyPage(Shape):

@@ -200,7 +200,7 @@ class Similar(Shape):
 
 
 class RisenTemplate(Shape):
-    """A log template that came far more often in the hours in which a cluster rose. No proof of a cause."""
+    """A log template that came far more often in the hours of a cluster or an anomaly. No proof of a cause."""
 
     id: str
     service: str

@@ -54,11 +54,11 @@ class LineExample(Shape):
 
 
 class RoseWith(Shape):
-    """A cluster of exceptions in whose hours a template came far more often. No proof of a cause."""
+    """A cluster of exceptions, or an anomaly, in whose hours a template came far more often. No proof of a cause."""
 
     id: str
     title: str
-    count: float = Field(description="Records in the hours in which the cluster rose")
+    count: float = Field(description="Records in those hours")
     usual: float = Field(description="How many the other hours make usual for as many hours")
 
 
@@ -69,6 +69,7 @@ class TemplateInFull(Template):
     examples: list[LineExample]
     merged_from: list[str] = Field(description="Ids that lead here")
     rose_with_clusters: list[RoseWith]
+    rose_with_anomalies: list[RoseWith]
 
 
 class LogCluster(Shape):
