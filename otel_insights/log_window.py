@@ -53,17 +53,19 @@ class Asked:
 def since(text: str, now_ns: int) -> int:
     """Read how long ago (15m, 2h), or a time (ISO 8601, UTC if it names no zone). Raises WrongCorrection.
 
+    What lies before 1970 is 1970; what no store could hold is its last moment.
+
     >>> since("1h", 3600 * 10**9), since("1970-01-01T00:00:01Z", 0), since("", 5)
     (0, 1000000000, 0)
     """
     if not text:
         return 0
     try:
-        return now_ns - int(seconds(text) * 1e9)
+        return now_ns - int(min(seconds(text) * 1e9, now_ns))
     except ValueError:
         pass
     try:
-        return epoch_ns(text)
+        return min(max(0, epoch_ns(text)), 2**63 - 1)
     except ValueError:
         raise WrongCorrection(f"expected a time such as 2026-12-31T12:00:00Z, or 15m for ago, got {text!r}") from None
 

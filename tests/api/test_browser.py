@@ -15,6 +15,8 @@ PATHS = (
     "/",
     "/clusters",
     "/map",
+    "/templates",
+    "/logs",
     "/environments",
     "/environments/1",
     "/environments/compare?id=1&id=41",

@@ -15,9 +15,11 @@ from otel_insights.anomaly_series import LEAD_NS, MOST_BYTES, Moment, replay
 from otel_insights.api.pages.drawing import chart
 from otel_insights.api.pages.rendering import back_to, form_of, given, page, pages
 from otel_insights.api.problems import Problem
+from otel_insights.companions import templates_with_anomaly
 from otel_insights.service import Service
 from otel_insights.store import anomalies as memory
 from otel_insights.store.anomalies import Anomaly, UnknownAnomaly
+from otel_insights.store.templates import fold
 
 _WIDTH, _HEIGHT = 900, 260
 _AROUND_NS: Final = 45 * 60 * 10**9
@@ -41,7 +43,9 @@ def routes(service: Service) -> APIRouter:
         )
         moments = _around(await asyncio.to_thread(replay, kind, points), one, service)
         drawn = chart(moments, (one.opened_ns, _ended(one, service)), _WIDTH, _HEIGHT)
-        return page(request, "anomaly.html", {"one": row(one), "chart": drawn, "moments": moments})
+        await service.store.write(fold)
+        rose = await service.store.read(templates_with_anomaly, one)
+        return page(request, "anomaly.html", {"one": row(one), "chart": drawn, "moments": moments, "rose": rose})
 
     @router.post("/anomalies/{anomaly_id}/feedback")
     async def feedback(request: Request, anomaly_id: str) -> Response:

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from otel_insights.analysis.spikes import HOUR_NS
 from otel_insights.api.pages.drawing import Trend, span, trend
 from otel_insights.api.pages.rendering import back_to, page, pages
+from otel_insights.api.pages.trace_links import trace_links
 from otel_insights.api.problems import Problem
 from otel_insights.explained import Shown, show
 from otel_insights.portrait import portrait
@@ -47,7 +48,7 @@ class Portrayed:
 def routes(service: Service) -> APIRouter:
     """Make the route over a running service."""
     router = pages()
-    trace_url = service.config.api.trace_url if service.config.api else ""
+    links = trace_links(service)
 
     @router.get("/clusters/{cluster_id}")
     async def cluster(request: Request, cluster_id: str) -> Response:
@@ -57,21 +58,9 @@ def routes(service: Service) -> APIRouter:
         id_ = found.shown.cluster.id
         if id_ != cluster_id:
             return back_to(f"/clusters/{quote(id_, safe='')}", f"{cluster_id} is part of this cluster now.")
-        return page(request, "cluster.html", {"all": found, "trace_link": _Links(trace_url), "line": LINE})
+        return page(request, "cluster.html", {"all": found, "trace_link": links, "line": LINE})
 
     return router
-
-
-@dataclass(frozen=True, slots=True)
-class _Links:
-    """Writes where a trace can be seen; "" where nobody said where that is, or it has no id."""
-
-    url: str
-
-    def __call__(self, trace_id: str, span_id: str) -> str:
-        if not (self.url and trace_id):
-            return ""
-        return self.url.replace("{trace_id}", trace_id).replace("{span_id}", span_id)
 
 
 def _read(db: Database, cluster_id: str, now_ns: int) -> Portrayed | None:

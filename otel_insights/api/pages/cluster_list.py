@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlite_utils import Database
 
 from otel_insights.analysis.spikes import HOUR_NS
+from otel_insights.api.pages import cursors
 from otel_insights.api.pages.drawing import Trend, trend
 from otel_insights.api.pages.rendering import page, pages, query
 from otel_insights.api.problems import Problem
@@ -21,8 +21,6 @@ from otel_insights.store.cluster_lists import OPEN, ORDERS, STATES, Listed, Want
 _PAGE: Final = 50
 _BAR_HOURS, _BARS = 6, 28
 _CHOICES: Final = {"open": OPEN, "any": STATES, **{state: (state,) for state in STATES}}
-_CURSOR: Final = re.compile(r"[0-8]?[0-9]{1,18}|[0-9]{1,18}\.[0-9]{1,18}")
-"""A number that SQLite has room for."""
 _ORDER_NAMES: Final = {
     "last": "seen last",
     "first": "newest",
@@ -61,7 +59,7 @@ def routes(service: Service) -> APIRouter:
         cursor: Annotated[str, Query(max_length=64)] = "",
     ) -> Response:
         wanted = _wanted(q, state, namespace, service_name, order)
-        found = await service.store.read(_read, wanted, _place(cursor), service.now_ns())
+        found = await service.store.read(_read, wanted, cursors.place(cursor), service.now_ns())
         asked = {"q": q, "state": state, "namespace": namespace, "service": service_name, "order": order}
         return page(request, "clusters.html", {**found, "asked": asked, "next": _next(found, asked), "cursor": cursor})
 
@@ -76,21 +74,12 @@ def _wanted(text: str, state: str, namespace: str, service: str, order: str) -> 
     return Wanted(_CHOICES[state], namespace or None, service, " ".join(text.split()), order)
 
 
-def _place(cursor: str) -> tuple[float, str] | None:
-    if not cursor:
-        return None
-    value, _, id_ = cursor.partition("~")
-    if not _CURSOR.fullmatch(value):
-        raise Problem(422, "INVALID_REQUEST", "query.cursor: expected that of a link to a next page")
-    return (float(value) if "." in value else int(value)), id_
-
-
 def _next(found: Mapping[str, Any], asked: Mapping[str, str]) -> str:
     """Link to the page behind this one; "" on the last one."""
     if not found["more"]:
         return ""
     value, id_ = found["rows"][-1].cluster.place(asked["order"])
-    return query("/clusters", **asked, cursor=f"{value}~{id_}")
+    return query("/clusters", **asked, cursor=cursors.written(value, id_))
 
 
 def _read(db: Database, wanted: Wanted, after: tuple[float, str] | None, now_ns: int) -> dict[str, Any]:

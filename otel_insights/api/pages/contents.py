@@ -20,6 +20,7 @@ from otel_insights.api.pages import (
     cluster_map,
     environment,
     environment_list,
+    log_list,
     login,
     overview,
     reference,
@@ -27,6 +28,9 @@ from otel_insights.api.pages import (
     run_list,
     settings,
     suggestion_forms,
+    template,
+    template_forms,
+    template_list,
 )
 from otel_insights.api.pages.rendering import Frame, page, wants_page
 from otel_insights.api.problems import problem_of
@@ -51,6 +55,10 @@ PAGES: Final = (
     Contents("/map", "Map", cluster_map.routes),
     Contents("/anomalies", "Anomalies", anomaly_list.routes),
     Contents("/anomalies/{anomaly_id}", "", anomaly.routes),
+    Contents("/templates", "Templates", template_list.routes),
+    Contents("/templates/{template_id}", "", template.routes),
+    Contents("/templates/...", "", template_forms.routes),
+    Contents("/logs", "Logs", log_list.routes),
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
     Contents("/runs", "Runs", run_list.routes),

@@ -70,6 +70,15 @@ def minute(text: str) -> str:
     return text[:16].replace("T", " ")
 
 
+def second(text: str) -> str:
+    """Write a time (RFC 3339, UTC) to the second.
+
+    >>> second("2026-01-02T03:04:05.678900Z")
+    '2026-01-02 03:04:05'
+    """
+    return text[:19].replace("T", " ")
+
+
 def condition(one: Mapping[str, str]) -> str:
     """Write a condition as people say it."""
     return Condition(one["key"], one["op"], one["value"]).text()
@@ -116,6 +125,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "lasting": lasting,
     "since": since,
     "minute": minute,
+    "second": second,
     "condition": condition,
     "conditions": conditions,
     "held": held,
