@@ -59,11 +59,12 @@ class Measurements:
         self._lock = threading.Lock()
         self._instruments: dict[tuple[str, str], Callable[..., None]] = {}
         self._reader: _Collected | None = None
+        self._theirs: MeterProvider | None = None
         self.waiting = False
-        """Whether something was recorded that we have not sent."""
+        """Whether something was recorded that we have neither sent nor had the application's provider send."""
         theirs = metrics.get_meter_provider()
         if isinstance(theirs, MeterProvider):
-            self._meter = theirs.get_meter(SCOPE)
+            self._theirs, self._meter = theirs, theirs.get_meter(SCOPE)
             return
         exporters = fan("metrics", settings.endpoint, settings.headers)
         self._reader = _Collected(exporters) if exporters.exporters else None
@@ -73,7 +74,7 @@ class Measurements:
     def record(self, name: str, value: float, attributes: Mapping[str, object], kind: Kind, unit: str) -> None:
         """Set a gauge, or add to a counter or a histogram."""
         self._instrument(name, kind, unit)(value, self._redactor.attributes(plain.mapping(attributes)))
-        self.waiting = self._reader is not None
+        self.waiting = self._reader is not None or self._theirs is not None
 
     def _instrument(self, name: str, kind: Kind, unit: str) -> Callable[..., None]:
         with self._lock:
@@ -91,10 +92,17 @@ class Measurements:
             return found
 
     def send(self, waited_for: bool) -> None:  # noqa: FBT001 - the courier says so
-        """Export what was recorded, if it is time or somebody waits. Sums are cumulative: a failure loses no count."""
-        if not self.waiting or self._reader is None:
+        """Export what was recorded, if it is time or somebody waits. Sums are cumulative: a failure loses no count.
+
+        The application's provider has a time of its own: it is asked only where somebody waits.
+        """
+        if not self.waiting:
             return
-        if waited_for or self._clock() - self._sent >= self._interval:
+        if self._theirs is not None:
+            if waited_for:
+                self.waiting = False
+                self._theirs.force_flush()
+        elif self._reader is not None and (waited_for or self._clock() - self._sent >= self._interval):
             self._sent, self.waiting = self._clock(), False
             with quiet():
                 self._reader.collect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from opentelemetry import _logs, trace
@@ -34,6 +34,13 @@ SCOPE = "otel_insights.client"
 FATAL, ERROR, INFO = SeverityNumber.FATAL, SeverityNumber.ERROR, SeverityNumber.INFO
 
 
+@dataclass(slots=True)
+class _Told:
+    """Whether the application's providers were told something since they were last flushed; packages can wait."""
+
+    news: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """Takes events of ours to where they are exported."""
@@ -48,6 +55,7 @@ class Pipeline:
     """What is to be sent with the events; empty until a metric is recorded."""
     waiting: Callable[[], bool] = lambda: True
     """Whether something may not have been sent."""
+    told: _Told = field(default_factory=_Told)
 
     def emit(
         self,
@@ -68,6 +76,7 @@ class Pipeline:
             attributes=dict(cleaned),  # type: ignore[arg-type]
             event_name=event_name,
         )
+        self.told.news |= event_name != PACKAGE_INFO
         self.logger.emit(record)
 
 
@@ -81,9 +90,11 @@ def build(settings: Settings, redactor: Redactor, tracing: Tracing) -> Pipeline:
 
         def flush(waited_for: bool) -> None:  # noqa: FBT001 - the courier says so
             if waited_for:
+                told.news = False
                 theirs.force_flush()
 
-        return _started(provider, settings, redactor, flush, spans=spans)
+        told = _Told()
+        return _started(provider, settings, redactor, flush, spans=spans, told=told)
     resource = Resource.create()
     if isinstance(found := getattr(trace.get_tracer_provider(), "resource", None), Resource):
         resource = resource.merge(found)
@@ -102,6 +113,7 @@ def _started(
     deliver: Callable[[bool], object],
     events: Outbox | None = None,
     spans: SpanOutbox | None = None,
+    told: _Told | None = None,
 ) -> Pipeline:
     def announce() -> None:
         for name, version in surroundings.packages().items() if settings.packages else ():
@@ -131,8 +143,10 @@ def _started(
         spans.wake = courier.wake
 
     def waiting() -> bool:
-        return events is None or any(one.waiting for one in (*outboxes, *measured))
+        unflushed = told is not None and told.news
+        return unflushed or any(one.waiting for one in (*outboxes, *measured))
 
-    pipeline = Pipeline(provider.get_logger(SCOPE), courier, at_source, provider.resource, measured, waiting)
+    logger = provider.get_logger(SCOPE)
+    pipeline = Pipeline(logger, courier, at_source, provider.resource, measured, waiting, told or _Told())
     courier.start()
     return pipeline

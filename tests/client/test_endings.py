@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from otel_insights.payload import Signal
+
 EXIT = """
 import os
 SETUP
@@ -58,6 +60,37 @@ if __name__ == "__main__":
     child.terminate()
     child.join()
     print(child.exitcode)
+"""
+
+
+THEIR_METRICS = """
+import os
+from opentelemetry import metrics
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+reader = PeriodicExportingMetricReader(OTLPMetricExporter(), export_interval_millis=3_600_000)
+metrics.set_meter_provider(MeterProvider([reader]))
+SETUP
+otel_insights.record_metric("depth", 3)
+END
+"""
+THEIR_LOGS = """
+import os
+from opentelemetry import _logs
+from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor
+class Telling(LogRecordProcessor):
+    def on_emit(self, log_record): pass
+    def shutdown(self): pass
+    def force_flush(self, timeout_millis=30000):
+        os.write(1, b"flushed")
+        return True
+provider = LoggerProvider(shutdown_on_exit=False)
+provider.add_log_record_processor(Telling())
+_logs.set_logger_provider(provider)
+SETUP
+TELL
+os._exit(7)
 """
 
 
@@ -126,3 +159,24 @@ async def test_nobody_listening_delays_the_end_no_more_than_the_bound(world):
     )
     outcome = await world.run(program, setup=setup, env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
     assert (outcome.code, outcome.err) == (7, "")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [("os._exit(7)", 7), ("assert otel_insights.flush(20); os.kill(os.getpid(), 9)", -9)],
+    ids=["os._exit", "flush"],
+)
+async def test_what_was_measured_leaves_by_the_meter_provider_of_the_application(world, end, code):
+    outcome = await world.run(THEIR_METRICS.replace("END", end))
+    assert (outcome.code, outcome.err) == (code, "")
+    assert b"depth" in b"".join(one.data for one in world.sink.got if one.signal is Signal.METRICS)
+
+
+@pytest.mark.parametrize(
+    ("tell", "flushed"), [("pass", ""), ("otel_insights.record_event('last')", "flushed")], ids=["nothing", "an event"]
+)
+async def test_a_logger_provider_of_the_application_is_waited_for_only_where_it_was_told_something(
+    world, tell, flushed
+):
+    outcome = await world.run(THEIR_LOGS.replace("TELL", tell))
+    assert (outcome.code, outcome.out, outcome.err) == (7, flushed, "")
