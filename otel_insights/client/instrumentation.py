@@ -71,12 +71,7 @@ class Installed:
 
     def measurements(self) -> Measurements:
         """Give what metrics are recorded by, made at the first call."""
-        with _lock:
-            if not self.pipeline.measured:
-                from otel_insights.client.measurements import Measurements  # noqa: PLC0415 - most record none
-
-                self.pipeline.measured.append(Measurements(self.settings, self.redactor, self.pipeline.resource))
-            return self.pipeline.measured[0]
+        return self.pipeline.measuring.measurements()
 
 
 _installed: Installed | None = None
@@ -106,6 +101,7 @@ def instrument(
     sampling: Mapping[str, float] | None = None,
     level: str | None = None,
     installation_id: bool | None = None,
+    process_metrics: bool | None = None,
 ) -> None:
     """Report every exception that nobody catches, with its environment, over OTLP/HTTP. A second call does nothing.
 
@@ -136,6 +132,7 @@ def instrument(
             sampling=sampling,
             level=level,
             installation_id=installation_id,
+            process_metrics=process_metrics,
         )
         # the SDK is loaded by who uses it, not by who opted out
         from otel_insights.client.pipeline import build  # noqa: PLC0415

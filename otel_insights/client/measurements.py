@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from opentelemetry.sdk.resources import Resource
 from otel_insights.client import plain
 from otel_insights.client.exporters import Fan, fan
 from otel_insights.client.quiet import quiet
-from otel_insights.client.settings import Settings, number
+from otel_insights.client.settings import Settings, metric_interval
 from otel_insights.redaction import Redactor
 
 Kind = Literal["gauge", "counter", "histogram"]
@@ -54,12 +55,13 @@ class Measurements:
         """Find the meter provider, or make one with this resource that is not made global."""
         self._redactor = redactor
         self._clock = clock
-        self._interval = number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
+        self._interval = metric_interval()
         self._sent = clock()
         self._lock = threading.Lock()
         self._instruments: dict[tuple[str, str], Callable[..., None]] = {}
         self._reader: _Collected | None = None
         self._theirs: MeterProvider | None = None
+        self._observes = False
         self.waiting = False
         """Whether something was recorded that we have neither sent nor had the application's provider send."""
         theirs = metrics.get_meter_provider()
@@ -91,22 +93,32 @@ class Measurements:
                 self._instruments[name, kind] = found
             return found
 
+    def observe_process(self) -> None:
+        """Measure the process itself, from now on and once an interval."""
+        from otel_insights.client.process_metrics import observe  # noqa: PLC0415 - most ask for none
+
+        observe(self._meter)
+        self._observes, self._sent = True, -math.inf
+
     def send(self, waited_for: bool) -> None:  # noqa: FBT001 - the courier says so
         """Export what was recorded, if it is time or somebody waits. Sums are cumulative: a failure loses no count.
 
         The application's provider has a time of its own: it is asked only where somebody waits.
         """
-        if not self.waiting:
-            return
         if self._theirs is not None:
-            if waited_for:
+            if waited_for and self.waiting:
                 self.waiting = False
                 self._theirs.force_flush()
-        elif self._reader is not None and (waited_for or self._clock() - self._sent >= self._interval):
+        elif self._reader is not None and self._is_due(waited_for):
+            recorded = self.waiting
             self._sent, self.waiting = self._clock(), False
             with quiet():
                 self._reader.collect()
-            self.waiting = not self._reader.was_taken
+            self.waiting |= recorded and not self._reader.was_taken
+
+    def _is_due(self, waited_for: bool) -> bool:  # noqa: FBT001 - as above
+        is_time = self._clock() - self._sent >= self._interval
+        return (self.waiting and waited_for) or (is_time and (self.waiting or self._observes))
 
     def shutdown(self) -> None:
         """Abort what the exporter is at."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from opentelemetry import _logs, trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -20,15 +19,13 @@ from otel_insights.client.exporters import fan
 from otel_insights.client.guard import guarded
 from otel_insights.client.identity import complete
 from otel_insights.client.keeping import resending, spool_for
+from otel_insights.client.measuring import Measuring
 from otel_insights.client.neighbours import processors_of
 from otel_insights.client.outbox import PACKAGE_INFO, Outbox
 from otel_insights.client.settings import Settings, number
 from otel_insights.client.span_outbox import SpanOutbox
 from otel_insights.client.tracing import Tracing
 from otel_insights.redaction import Redactor
-
-if TYPE_CHECKING:
-    from otel_insights.client.measurements import Measurements
 
 SCOPE = "otel_insights.client"
 FATAL, ERROR, INFO = SeverityNumber.FATAL, SeverityNumber.ERROR, SeverityNumber.INFO
@@ -51,8 +48,8 @@ class Pipeline:
     """Set where the exporters are the application's: what enters there is clean."""
     resource: Resource
     """Of what we send."""
-    measured: list[Measurements]
-    """What is to be sent with the events; empty until a metric is recorded."""
+    measuring: Measuring
+    """What is to be sent with the events."""
     waiting: Callable[[], bool] = lambda: True
     """Whether something may not have been sent."""
     told: _Told = field(default_factory=_Told)
@@ -103,13 +100,13 @@ def build(settings: Settings, redactor: Redactor, tracing: Tracing) -> Pipeline:
     outbox = Outbox(exporter, redactor, number("OTEL_BLRP_MAX_QUEUE_SIZE", 4096), 512, spool)
     provider = LoggerProvider(complete(resource, settings, redactor), shutdown_on_exit=False)
     provider.add_log_record_processor(outbox)
-    return _started(provider, settings, None, lambda _: outbox.send(), outbox, spans)
+    return _started(provider, settings, redactor, lambda _: outbox.send(), outbox, spans)
 
 
 def _started(
     provider: LoggerProvider,
     settings: Settings,
-    at_source: Redactor | None,
+    redactor: Redactor,
     deliver: Callable[[bool], object],
     events: Outbox | None = None,
     spans: SpanOutbox | None = None,
@@ -123,19 +120,18 @@ def _started(
         guarded(deliver)(waited_for)  # events first: they say why a process dies
         if spans is not None:
             spans.send()
-        for one in measured:
-            guarded(one.send)(waited_for)
+        guarded(measuring.send)(waited_for)
 
     delay = number("OTEL_BLRP_SCHEDULE_DELAY", 1000)
     if spans is not None:
         delay = min(delay, number("OTEL_BSP_SCHEDULE_DELAY", 5000))
     outboxes = [one for one in (events, spans) if one is not None]
-    measured: list[Measurements] = []
+    measuring = Measuring(settings, redactor, provider.resource)
     courier = Courier(
         deliver_all,
         announce,
         delay / 1000,
-        abort=lambda: [guarded(one.shutdown)() for one in (*outboxes, *measured)],
+        abort=lambda: [guarded(one.shutdown)() for one in (*outboxes, measuring)],
         rescue=lambda: [guarded(one.rescue)() for one in outboxes],
         resend=resending(settings, [(one.spool, one.exporter) for one in outboxes]),
     )
@@ -144,9 +140,10 @@ def _started(
 
     def waiting() -> bool:
         unflushed = told is not None and told.news
-        return unflushed or any(one.waiting for one in (*outboxes, *measured))
+        return unflushed or any(one.waiting for one in (*outboxes, measuring))
 
     logger = provider.get_logger(SCOPE)
-    pipeline = Pipeline(logger, courier, at_source, provider.resource, measured, waiting, told or _Told())
+    at_source = None if events is not None else redactor
+    pipeline = Pipeline(logger, courier, at_source, provider.resource, measuring, waiting, told or _Told())
     courier.start()
     return pipeline

@@ -66,6 +66,8 @@ class Settings:
     """Seconds that a dying process may wait for its last events to leave."""
     sampling: Mapping[str, float] = field(default_factory=dict)
     """Name of an event, or a pattern (`ui.*`) -> which share of it is kept; the first that fits. Errors always are."""
+    process_metrics: bool = False
+    """Whether what the process uses is sent as metrics."""
     installation_id: bool = False
     """Whether the resource carries the id of this user's installation."""
     level: Level = "info"
@@ -113,6 +115,7 @@ def settings(
     sampling: Mapping[str, float] | None = None,
     level: str | None = None,
     installation_id: bool | None = None,
+    process_metrics: bool | None = None,
 ) -> Settings:
     """Join arguments and variables; with no argument, choose by variables alone.
 
@@ -128,6 +131,7 @@ def settings(
         environment_variables=(*ENVIRONMENT_VARIABLES, *_names(environment_variables, "ENVIRONMENT_VARIABLES")),
         packages=packages,
         local_variables=_asked_for("LOCAL_VARIABLES", local_variables),
+        process_metrics=_asked_for("PROCESS_METRICS", process_metrics),
         installation_id=_asked_for("INSTALLATION_ID", installation_id),
         hash_salt=hash_salt if hash_salt is not None else os.environ.get("OTEL_INSIGHTS_HASH_SALT", ""),
         rules=_names(rules, "REDACTION_RULES") or (None if rules is None else ()),
@@ -208,3 +212,8 @@ def number(name: str, default: int) -> int:
     """Read a positive whole number from a variable."""
     value = os.environ.get(name, "").strip()
     return int(value) if value.isdigit() and int(value) > 0 else default
+
+
+def metric_interval() -> float:
+    """Tell how many seconds are between two exports of metrics."""
+    return number("OTEL_METRIC_EXPORT_INTERVAL", 60_000) / 1000
