@@ -40,6 +40,8 @@ class Sender:
     key: EnvironmentKey
     configuration: Mapping[str, str]
     """The resource's attributes but its identity, as text."""
+    version: str
+    """`service.version`, "" where none is told."""
 
 
 @lru_cache(maxsize=16_384)
@@ -60,7 +62,7 @@ def read(resource: bytes) -> Sender | None:
         attributes.get(semconv.SERVICE_NAMESPACE, ""), attributes.get(semconv.SERVICE_NAME, ""), instance
     )
     kept = [item for item in attributes.items() if item[0] not in _IDENTITY and item[0] not in _VOLATILE]
-    return Sender(key, dict(kept[:_MOST_KEYS]))
+    return Sender(key, dict(kept[:_MOST_KEYS]), attributes.get(semconv.SERVICE_VERSION, ""))
 
 
 @lru_cache(maxsize=16_384)

@@ -6,7 +6,7 @@ Protobuf's parser is given a schema in which all that is of no interest here is 
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, TypeAlias
 
 import stringzilla
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -16,26 +16,15 @@ from otel_insights.wire import EVENT_NAMED_EXCEPTION, Patch, varint
 
 _NAME_AT: Final = 9
 """Where the name of an event begins when its time comes first, as every SDK writes it."""
-_FIELDS_AT: Final = _NAME_AT + len(EVENT_NAMED_EXCEPTION)
+FIELDS_AT: Final = _NAME_AT + len(EVENT_NAMED_EXCEPTION)
+"""Where in a located event its attributes begin. The same failure has the same again and again."""
 _TIME: Final = 0x09
 _EVENT: Final = b"\x5a"
 """`Span.events` is field 11."""
 
-
-class Located(NamedTuple):
-    """The one exception event of a span, and what of the span identifies it."""
-
-    trace_id: bytes
-    span_id: bytes
-    end_time_unix_nano: int
-    time_unix_nano: int
-    position: int
-    """Among the span's events."""
-    start: int
-    end: int
-    """Of the event's content, in the span's bytes."""
-    fields: bytes
-    """What follows the event's name: its attributes. The same failure has the same again and again."""
+Located: TypeAlias = tuple[Any, int, int, bytes]
+"""The one exception event of a span: the span's outline (`trace_id`, `span_id`, `end_time_unix_nano`), the event's
+position among the span's, where its content begins in the span's bytes, and that content."""
 
 
 def locate(span: bytes) -> Located | None:
@@ -51,15 +40,17 @@ def locate(span: bytes) -> Located | None:
     except DecodeError:
         return None
     for position, event in enumerate(outline.events):
-        if event[_NAME_AT:_FIELDS_AT] == EVENT_NAMED_EXCEPTION and event[0] == _TIME:
+        if event.startswith(EVENT_NAMED_EXCEPTION, _NAME_AT) and event[0] == _TIME:
             start = hit - _NAME_AT  # this event holds the name, and the span has it once
             if not span.endswith(_EVENT + varint(len(event)), 0, start):
                 return None
-            time = int.from_bytes(event[1:_NAME_AT], "little")
-            end = start + len(event)
-            fields = event[_FIELDS_AT:]
-            return Located(outline.trace_id, outline.span_id, outline.end, time, position, start, end, fields)
+            return outline, position, start, event
     return None
+
+
+def time_of(event: bytes) -> int:
+    """Read the time of a located event, nanoseconds since the epoch."""
+    return int.from_bytes(event[1:_NAME_AT], "little")
 
 
 def longer_event(located: tuple[int, int], added: bytes) -> tuple[Patch, Patch]:
@@ -74,7 +65,11 @@ def _schema() -> Any:  # noqa: ANN401  # a class made at run time
     package = "otel_insights.exception_events"
     file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     span = file.message_type.add(name="Span")
-    for name, number, type_ in (("trace_id", 1, "BYTES"), ("span_id", 2, "BYTES"), ("end", 8, "FIXED64")):
+    for name, number, type_ in (
+        ("trace_id", 1, "BYTES"),
+        ("span_id", 2, "BYTES"),
+        ("end_time_unix_nano", 8, "FIXED64"),
+    ):
         span.field.add(name=name, number=number, type=kind.Type.Value(f"TYPE_{type_}"), label=kind.LABEL_OPTIONAL)
     span.field.add(name="events", number=11, type=kind.TYPE_BYTES, label=kind.LABEL_REPEATED)
     pool = descriptor_pool.DescriptorPool()

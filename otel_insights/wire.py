@@ -9,7 +9,7 @@ Reference: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
+from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
 import stringzilla
@@ -97,37 +97,50 @@ def fields(data: bytes, at: int, end: int) -> Iterator[Field]:
         yield tag >> 3, tag & 7, (start, body, at)
 
 
-def delimited_fields(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+def delimited_fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[int, int, int, int]]:
     """Step over a message and give its length-delimited fields: number, and the offsets of tag, content and end.
 
     Raises BadData as `fields` does, and is several times faster.
     """
-    at, end = 0, len(data)
+    end = len(data) if end is None else end
     while at < end:
         start = at
         tag = data[at]
-        if tag & 0x87 == LENGTH < tag and at + 1 < end and data[at + 1] < 128:  # noqa: PLR2004
-            body = at + 2
-            at = body + data[at + 1]
-            if at > end:
-                raise _overlong(start, at - end)
-            yield tag >> 3, start, body, at
+        if tag & 0x87 == LENGTH < tag and at + 3 < end:
+            low, middle = data[at + 1], data[at + 2]
+            if low < _MORE:
+                body = at + 2
+                at = body + low
+            elif middle < _MORE:
+                body = at + 3
+                at = body + low + (middle << 7) - 128
+            elif (high := data[at + 3]) < _MORE:
+                body = at + 4
+                at = body + low + (middle << 7) + (high << 14) - 16_512
+            else:
+                body = at = end + 1
+            if at <= end:
+                yield tag >> 3, start, body, at
+                continue
+            at = start
         elif tag & 0x87 == FIXED64 < tag - 7 and at + 9 <= end:
             at += 9
-        elif tag & 0x87 == VARINT < tag and at + 1 < end and data[at + 1] < 128:  # noqa: PLR2004
+            continue
+        elif tag & 0x87 == VARINT < tag and at + 1 < end and data[at + 1] < _MORE:
             at += 2
-        else:
-            number, wire_type, (_, body, at) = next(fields(data, at, end))
-            if wire_type == LENGTH:
-                yield number, start, body, at
+            continue
+        number, wire_type, (_, body, at) = next(fields(data, at, end))
+        if wire_type == LENGTH:
+            yield number, start, body, at
 
 
 def places(data: bytes) -> Iterator[Place]:
     """Every item of an export request in order; raises BadData when the framing is broken above the items."""
     for outer in _submessages(data, 0, len(data), 1):
-        resource = _merged(data, outer, 1)
-        for inner in _submessages(data, outer[1], outer[2], 2):
-            scope = _merged(data, inner, 1)
+        resource, scopes = _parts(data, outer)
+        for inner in scopes:
+            # it may hold millions of items, so these are not listed
+            scope = b"".join(data[body:end] for _, body, end in _submessages(data, inner[1], inner[2], 1))
             for item in _submessages(data, inner[1], inner[2], 2):
                 yield Place(outer, inner, item, resource, scope)
 
@@ -149,8 +162,8 @@ def places_holding(data: bytes, needle: bytes) -> list[Place]:
                 break
         if hit >= outer[2]:
             continue
-        resource = _merged(data, outer, 1)
-        for inner in _submessages(data, outer[1], outer[2], 2):
+        resource, scopes = _parts(data, outer)
+        for inner in scopes:
             if hit < inner[1]:
                 hit = stringzilla.find(data, needle, inner[1])
                 if hit < 0:
@@ -170,42 +183,51 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
     scope = b""
     items: list[Extent] = []
     size = len(needle)
-    headers_end = end - 3
-    while (at := _step_over(data, at, end, hit)) < end:
-        start = at
-        # First an item whose length takes two bytes, then one: nearly all, and many times faster than the general case.
-        if at < headers_end and data[at] == 0x12 and data[at + 2] < 128 <= data[at + 1]:  # noqa: PLR2004
-            body = at + 3
-            at += data[at + 1] + (data[at + 2] << 7) - 125
-        elif at < headers_end and data[at] == 0x12 and data[at + 1] < 128:  # noqa: PLR2004
-            body = at + 2
-            at = body + data[at + 1]
+    lengths = _LENGTHS
+    while at < end:
+        limit = min(hit, end)
+        after = at + lengths[data[at : at + 3]]
+        while after <= limit:
+            at = after
+            after = at + lengths[data[at : at + 3]]
+        if after <= end:
+            body = at + (2 if data[at + 1] < _MORE else 3)
+        elif at == end:
+            break
         else:
-            number, wire_type, (_, body, at) = next(fields(data, at, end))
+            number, wire_type, (_, body, after) = next(fields(data, at, end))
             if (number, wire_type) != (2, LENGTH):
                 if (number, wire_type) == (1, LENGTH):
-                    scope += data[body:at]
+                    scope += data[body:after]
+                at = after
                 continue
-        if hit < at:
+        if hit < after:
             if hit < body:
                 hit = _find(data, needle, body)
-            if hit + size <= at:
-                items.append((start, body, at))
-                hit = _find(data, needle, at)
-    if at > end:
-        raise _overlong(start, at - end)
+            if hit + size <= after:
+                items.append((at, body, after))
+                hit = _find(data, needle, after)
+        at = after
     return scope, items
 
 
-def _step_over(data: bytes, at: int, end: int, hit: int) -> int:
-    """Step over the items that end before the match, as long as their lengths take two bytes, as nearly all do."""
-    headers_end, limit = end - 3, min(hit, end)
-    while at < headers_end and data[at] == 0x12 and (low := data[at + 1]) >= 128 > (high := data[at + 2]):  # noqa: PLR2004
-        after = at + low + (high << 7) - 125
-        if after > limit:
-            break
-        at = after
-    return at
+class _Lengths(dict[bytes, int]):
+    """How long an item is, header and all, given its first three bytes; beyond any length if these do not tell.
+
+    They do where its own length takes one or two bytes: nearly always. There are 49,000 such beginnings at most.
+    """
+
+    def __missing__(self, beginning: bytes) -> int:
+        tag, low, high = beginning.ljust(3, b"\xff")
+        if tag != 0x12 or low & high >= _MORE:  # noqa: PLR2004
+            return _UNKNOWN
+        length = 2 + low if low < _MORE else 3 + (low & 0x7F) + (high << 7)
+        self[beginning] = length
+        return length
+
+
+_UNKNOWN: Final = 1 << 62
+_LENGTHS: Final = _Lengths()
 
 
 def _find(data: bytes, needle: bytes, at: int) -> int:
@@ -224,90 +246,93 @@ def amend(data: bytes, amendments: Iterable[tuple[Place, Iterable[Patch]]]) -> b
     The places are those of `data` itself, each at most once; offsets count from the start of the item's content. The
     patches of an item are in order and do not overlap. Anything else is the caller's bug and corrupts.
     """
-    patches: list[Patch] = []
-    growth: dict[Extent, int] = {}
-    holder: dict[Extent, Extent] = {}
-    last: Extent | None = None
-    grown = 0
-    for place, changes in sorted(amendments, key=_start_of_item):
-        _, scope, (start, body, end), _, _ = place
-        size = end - body
-        for first, after, content in changes:
-            patches.append((body + first, body + after, content))
-            size += len(content) - (after - first)
-        header = b"\x12" + varint(size)
-        patches.append((start, body, header))
-        if scope is not last:
-            if last is not None:
-                growth[last] = growth.get(last, 0) + grown
-            last, grown = scope, 0
-            holder[scope] = place.resource_extent
-        grown += size + len(header) - (end - start)
-    if last is None:
-        return data
-    growth[last] = growth.get(last, 0) + grown
-    return _with_headers(data, patches, growth, holder)
-
-
-def _start_of_item(amendment: tuple[Place, Iterable[Patch]]) -> int:
-    return amendment[0].item[0]
-
-
-def _with_headers(data: bytes, patches: list[Patch], growth: dict[Extent, int], holder: dict[Extent, Extent]) -> bytes:
-    for scope, resource in holder.items():
-        growth[resource] = growth.get(resource, 0) + growth[scope] + _resize(patches, b"\x12", scope, growth[scope])
-    for resource in set(holder.values()):
-        _resize(patches, b"\x0a", resource, growth[resource])
-    patches.sort(key=itemgetter(0))  # what is put in at one place stays in its order
-    return _patched(data, patches)
-
-
-def _resize(patches: list[Patch], tag: bytes, extent: Extent, growth: int) -> int:
-    """Write the header of a message that grows; returns by how much the header itself grows."""
-    start, body, end = extent
-    header = tag + varint(end - body + growth)
-    patches.append((start, body, header))
-    return len(header) - (body - start)
-
-
-def _patched(data: bytes, patches: Iterable[Patch]) -> bytes:
-    view = memoryview(data)
     chunks: list[bytes | memoryview] = []
-    at = 0
-    for start, end, content in patches:
-        chunks += (view[at:start], content)
-        at = end
+    view, at = memoryview(data), 0
+    ordered = sorted(amendments, key=_start_of_item)
+    for outer, in_resource in groupby(ordered, _resource_of):
+        grown = 0
+        header_of_resource = _open(view, chunks, at, outer)
+        at = outer[1]
+        for inner, in_scope in groupby(in_resource, _scope_of):
+            header_of_scope = _open(view, chunks, at, inner)
+            at, grown_items = _amend_items(view, chunks, inner[1], in_scope)
+            grown += grown_items + _close(chunks, header_of_scope, b"\x12", inner, grown_items)
+        _close(chunks, header_of_resource, b"\x0a", outer, grown)
     chunks.append(view[at:])
     return b"".join(chunks)
 
 
+_Amendment: TypeAlias = tuple[Place, Iterable[Patch]]
+
+
+def _start_of_item(amendment: _Amendment) -> int:
+    return amendment[0][2][0]
+
+
+def _scope_of(amendment: _Amendment) -> Extent:
+    return amendment[0][1]
+
+
+def _resource_of(amendment: _Amendment) -> Extent:
+    return amendment[0][0]
+
+
+def _amend_items(
+    view: memoryview, chunks: list[bytes | memoryview], at: int, amendments: Iterable[_Amendment]
+) -> tuple[int, int]:
+    """Write items of one scope from an offset on; returns how far that went, and by how much they grew."""
+    grown = 0
+    for place, changes in amendments:
+        start, body, end = place[2]
+        chunks.append(view[at:start])
+        header_at = len(chunks)
+        chunks.append(b"")
+        at = body
+        size = end - body
+        for first, after, content in changes:
+            chunks.append(view[at : body + first])
+            chunks.append(content)
+            at = body + after
+            size += len(content) - (after - first)
+        chunks[header_at] = header = b"\x12" + varint(size)
+        grown += size + len(header) - (end - start)
+    return at, grown
+
+
+def _open(view: memoryview, chunks: list[bytes | memoryview], at: int, extent: Extent) -> int:
+    """Write what lies before a message, and leave room for its header; returns where that is to be put."""
+    chunks.append(view[at : extent[0]])
+    chunks.append(b"")
+    return len(chunks) - 1
+
+
+def _close(chunks: list[bytes | memoryview], header_at: int, tag: bytes, extent: Extent, growth: int) -> int:
+    """Write the header of a message that grows; returns by how much the header itself grows."""
+    start, body, end = extent
+    header = chunks[header_at] = tag + varint(end - body + growth)
+    return len(header) - (body - start)
+
+
 def _submessages(data: bytes, at: int, end: int, number: int) -> Iterator[Extent]:
     """Find the occurrences of one length-delimited field; under another wire type the number is an unknown field."""
-    tag = number << 3 | LENGTH
-    while at < end:
-        start = at
-        first = data[at]
-        # Any length-delimited field whose tag takes one byte, and its length one or two: the rest is much slower.
-        if first & 0x87 == LENGTH < first and at + 3 < end and (data[at + 1] < 128 or data[at + 2] < 128):  # noqa: PLR2004
-            body = at + 2
-            at = body + data[at + 1]
-            if data[start + 1] >= 128:  # noqa: PLR2004
-                body += 1
-                at += 1 + ((data[start + 2] - 1) << 7)
-            if at > end:
-                raise _overlong(start, at - end)
-            if first == tag:
-                yield start, body, at
-        else:
-            found, wire_type, extent = next(fields(data, at, end))
-            at = extent[2]
-            if found == number and wire_type == LENGTH:
-                yield extent
+    for found, start, body, after in delimited_fields(data, at, end):
+        if found == number:
+            yield start, body, after
 
 
-def _merged(data: bytes, holder: Extent, number: int) -> bytes:
-    """Join a singular submessage: where it occurs twice, protobuf merges, and concatenated bytes are merged."""
-    return b"".join(data[body:end] for _, body, end in _submessages(data, holder[1], holder[2], number))
+def _parts(data: bytes, outer: Extent) -> tuple[bytes, list[Extent]]:
+    """Tell the resource and the scopes of a ResourceSpans: its fields 1 and 2.
+
+    A resource that occurs twice is merged, as protobuf does, and concatenated bytes are merged.
+    """
+    resource: list[bytes] = []
+    scopes: list[Extent] = []
+    for number, start, body, end in delimited_fields(data, outer[1], outer[2]):
+        if number == 2:  # noqa: PLR2004
+            scopes.append((start, body, end))
+        elif number == 1:
+            resource.append(data[body:end])
+    return b"".join(resource), scopes
 
 
 def _varint_at(data: bytes, at: int, end: int, bits: int) -> tuple[int, int]:

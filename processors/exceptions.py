@@ -20,7 +20,7 @@ from otel_insights.raised import Found, Stamp, audit, find_in_logs, find_in_span
 from otel_insights.store import clusters as memory
 from otel_insights.store import corrections, folding, hours, newcomers, occurrences, rules, sightings
 from otel_insights.store.clusters import Membership
-from otel_insights.store.occurrences import Observation
+from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent
 from otel_insights.store.sightings import News, Sighting
 from otel_insights.units import Duration
@@ -138,14 +138,15 @@ class Exceptions(Processor):
     async def _meet(self, found: Sequence[Found], ids: Sequence[str]) -> None:
         """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
         now = self.host.now_ns()
-        keys = [(one.sender.key.namespace, id_) for one, id_ in zip(found, ids, strict=True)]
-        met = [
-            Sighting(
-                *key, sender.key.service, sender.configuration.get(semconv.SERVICE_VERSION, ""), one.time_ns or now
-            )
-            for one, key, sender in zip(found, keys, (one.sender for one in found), strict=True)
-        ]
-        if news := self._news.of(met):
+        keys: list[tuple[str, str]] = []
+        news: list[Sighting] = []
+        for one, id_ in zip(found, ids, strict=True):
+            namespace, service, _ = one.sender.key
+            version, time_ns = one.sender.version, one.time_ns or now
+            keys.append((namespace, id_))
+            if version and not self._news.is_old(namespace, id_, service, version, time_ns):
+                news.append(Sighting(namespace, id_, service, version, time_ns))
+        if news:
             await self.host.store.write_little(sightings.remember, news)
             self._news.written(news)
         if new := {key for key in keys if key not in self._members and key not in self._newcomers}:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_insights.exception_events import locate, longer_event
+from otel_insights.exception_events import FIELDS_AT, locate, longer_event, time_of
 from otel_insights.payload import EVENT_ATTRIBUTES, attribute, attribute_bytes
 from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited
 
@@ -41,13 +41,15 @@ def test_what_is_located_is_what_parsing_finds(span, tail):
     found = locate(data)
     if found is None:
         return
+    outline, position, start, content = found
     parsed = Span.FromString(data)
-    event = parsed.events[found.position]
-    assert [at for at, one in enumerate(parsed.events) if one.name == "exception"] in ([found.position], [])
-    assert Span.Event.FromString(data[found.start : found.end]) == event
-    assert Span.Event.FromString(EVENT_NAMED_EXCEPTION + found.fields).attributes == event.attributes
-    assert (found.trace_id, found.span_id) == (parsed.trace_id, parsed.span_id)
-    assert (found.end_time_unix_nano, found.time_unix_nano) == (parsed.end_time_unix_nano, event.time_unix_nano)
+    event = parsed.events[position]
+    assert [at for at, one in enumerate(parsed.events) if one.name == "exception"] in ([position], [])
+    assert data[start : start + len(content)] == content
+    assert Span.Event.FromString(content) == event
+    assert Span.Event.FromString(EVENT_NAMED_EXCEPTION + content[FIELDS_AT:]).attributes == event.attributes
+    assert (outline.trace_id, outline.span_id) == (parsed.trace_id, parsed.span_id)
+    assert (outline.end_time_unix_nano, time_of(content)) == (parsed.end_time_unix_nano, event.time_unix_nano)
 
 
 @given(spans, odd)
@@ -56,12 +58,13 @@ def test_a_longer_event_is_the_same_event_with_more(span, tail):
     found = locate(data)
     if found is None:
         return
+    _, position, start, content = found
     (first, body, header), (end, _, added) = longer_event(
-        (found.start, found.end), attribute_bytes(EVENT_ATTRIBUTES, "otel_insights.exception.fingerprint", "0c9e")
+        (start, start + len(content)), attribute_bytes(EVENT_ATTRIBUTES, "otel_insights.exception.fingerprint", "0c9e")
     )
     longer = Span.FromString(data[:first] + header + data[body:end] + added + data[end:])
     expected = Span.FromString(data)
-    expected.events[found.position].attributes.append(attribute("otel_insights.exception.fingerprint", "0c9e"))
+    expected.events[position].attributes.append(attribute("otel_insights.exception.fingerprint", "0c9e"))
     assert longer == expected
 
 
@@ -71,7 +74,8 @@ def test_an_exception_as_sdks_write_it_is_located():
     span.events.add(name="exception", time_unix_nano=2, attributes=[attribute("exception.type", "KeyError")])
     found = locate(span.SerializeToString())
     assert found is not None
-    assert (found.position, found.time_unix_nano, found.end_time_unix_nano) == (1, 2, 9)
+    outline, position, _, event = found
+    assert (position, time_of(event), outline.end_time_unix_nano) == (1, 2, 9)
 
 
 def test_two_exceptions_in_a_span_are_left_to_the_parser():

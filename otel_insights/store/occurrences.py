@@ -5,51 +5,21 @@ The rule that makes two observations one raise is `otel_insights.analysis.occurr
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Container, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from sqlite_utils import Database
 
 from otel_insights.analysis.fingerprint import Fingerprint
-from otel_insights.analysis.occurrences import kept_keys, sought_keys, takes_over
-from otel_insights.store import counts
+from otel_insights.analysis.occurrences import takes_over
+from otel_insights.store import counts, fingerprints
 from otel_insights.store.environments import EnvironmentKey, identify
+from otel_insights.store.observation import Observation
+from otel_insights.store.places import Keys, keys_of, place_of
 from otel_insights.store.recent import Recent, index, indexed
-from otel_insights.store.redacted import redactor
-
-_LONGEST_EXAMPLE = 16 * 1024
-POSITIVE = 2**63 - 1
-"""What of a 64-bit number SQLite keeps as a row's own."""
-
-
-def key_of(*parts: bytes) -> int:
-    """Hash parts to the 63 bits that SQLite keeps as a row's own number.
-
-    Among 10 million keys the chance of any two colliding is 5 in a million; a collision hides one occurrence.
-    """
-    framed = b"".join([piece for part in parts for piece in (len(part).to_bytes(4, "little"), part)])
-    return int.from_bytes(hashlib.blake2b(framed, digest_size=8).digest(), "big") & POSITIVE
-
-
-class Observation(NamedTuple):
-    """One record (a span's event, a log record) that tells of a raise.
-
-    `key` identifies the record: the same record sent twice has the same. `weight` is how many the record stands for.
-    """
-
-    key: int
-    environment: EnvironmentKey
-    fingerprint: Fingerprint
-    message: str
-    stacktrace: str
-    trace_id: bytes
-    span_id: bytes
-    time_ns: int
-    weight: float = 1.0
 
 
 @dataclass(slots=True)
@@ -68,13 +38,14 @@ class _Batch:
     next_id: int
     now_ns: int
     recent: Recent
+    environments: Mapping[EnvironmentKey, int]
     raises: dict[int, _Raise] = field(default_factory=dict)
     known: dict[tuple[int, int], int] = field(default_factory=dict)
     """Place and key -> occurrence."""
     joined: list[tuple[int, int, int]] = field(default_factory=list)
     """Place, key and occurrence where the occurrence was written before."""
-    begun: list[tuple[_Raise, Observation, int, int]] = field(default_factory=list)
-    """With the number of the environment, and the place."""
+    begun: list[tuple[_Raise, Observation, int]] = field(default_factory=list)
+    """With the place."""
 
 
 def record(
@@ -91,22 +62,68 @@ def record(
     `recent` is the caller's to keep from one call to the next. `seen` are namespaces with fingerprints that the caller
     knows to be committed: they are not looked for.
     """
-    placed = [_placed(one) for one in observed]
     if recent.is_full:
         index(db)
     last, already = db.conn.execute(_ASKED).fetchone()
     recent.follow(db, int(already), last)
-    batch = _Batch(max(last, int(already)) + 1, now_ns, recent)
-    _recall_recent(db, batch, placed)
-    if places := _in_index(db, {where.place for where in placed}):
-        _recall(db, batch, observed, placed, places)
-    _remember_fingerprints(db, observed, seen)
-    numbers = identify(db, (one.environment for one in observed), now_ns)
-    found = [
-        _place(db, batch, one, where, numbers[one.environment]) for one, where in zip(observed, placed, strict=True)
+    fingerprints.remember(db, observed, seen)
+    numbers = identify(db, [one.environment for one in observed], now_ns)
+    batch = _Batch(max(last, int(already)) + 1, now_ns, recent, numbers)
+    places = [place_of(one.trace_id, one.environment.namespace) if one.trace_id else one.key for one in observed]
+    shared = _shared(db, recent, places)
+    _begin_alone(db, batch, [(one, at) for one, at in zip(observed, places, strict=True) if at not in shared])
+    if not shared:
+        return [one.fingerprint.id for one in observed]
+    _recall(db, batch, [(one, at) for one, at in zip(observed, places, strict=True) if at in shared])
+    raises = [
+        _place(db, batch, one, at) if at in shared else one.fingerprint
+        for one, at in zip(observed, places, strict=True)
     ]
     _save(db, batch)
-    return [raised.fingerprint for raised in found]
+    return [raised.fingerprint if isinstance(raised, _Raise) else raised.id for raised in raises]
+
+
+def _shared(db: Database, recent: Recent, places: Sequence[int]) -> set[int]:
+    """Tell in which places something may be known, or comes more than once here."""
+    different = set(places)
+    shared = recent.among(different) | _in_index(db, different)
+    if len(different) < len(places):
+        shared.update(place for place, times in Counter(places).items() if times > 1)
+    return shared
+
+
+def _begin_alone(db: Database, batch: _Batch, alone: Sequence[tuple[Observation, int]]) -> None:
+    """Begin a raise for each observation that meets no other one in its place."""
+    now_ns, numbers = batch.now_ns, batch.environments
+    rows = []
+    for number, (one, place) in enumerate(alone, batch.next_id):
+        print_, environment = one.fingerprint, one.environment
+        keys = f"{one.key}{_keys_of(one).kept_text}"
+        rows.append(
+            (
+                number,
+                environment.namespace,
+                print_.id,
+                numbers[environment],
+                one.weight,
+                one.time_ns,
+                print_.complete,
+                one.trace_id,
+                one.span_id,
+                now_ns,
+                place,
+                keys,
+            )
+        )
+    db.conn.executemany(_ADDED, rows)
+    batch.recent.extend(batch.next_id, [place for _, place in alone], now_ns)
+    batch.next_id += len(alone)
+
+
+def _keys_of(one: Observation) -> Keys:
+    if not one.trace_id:
+        return Keys()
+    return keys_of(one.environment.service, one.fingerprint.raise_keys, one.fingerprint.complete)
 
 
 _ASKED = """
@@ -138,46 +155,12 @@ def _asking(size: int) -> str:
     )
 
 
-class _Placed(NamedTuple):
-    """Where an observation's raise may be known already, and where it is to be known; by no key without a trace."""
-
-    place: int
-    sought: tuple[int, ...]
-    kept: tuple[int, ...]
-
-
-def _placed(one: Observation) -> _Placed:
-    if not one.trace_id:
-        return _Placed(one.key, (), ())
-    environment, print_ = one.environment, one.fingerprint
-    # a trace's last eight bytes are random (W3C Trace Context, random trace id); where they are not, keys tell apart
-    place = (int.from_bytes(one.trace_id[-8:], "big") ^ _mask(environment.namespace)) & POSITIVE
-    return _Placed(place, *_raise_keys(environment.service, print_.raise_keys, complete=print_.complete))
-
-
-@lru_cache(maxsize=1024)
-def _mask(namespace: str) -> int:
-    return key_of(namespace.encode())
-
-
-@lru_cache(maxsize=16_384)
-def _raise_keys(service: str, keys: tuple[str, ...], *, complete: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    # of one service: two services that fail alike in one trace fail twice; their spans and logs may differ in instance
-    name = service.encode()
-    return (
-        tuple(key_of(name, key.encode()) for key in sought_keys(keys, complete=complete)),
-        tuple(key_of(name, key.encode()) for key in kept_keys(keys, complete=complete)),
-    )
-
-
-def _recall(
-    db: Database, batch: _Batch, observed: Sequence[Observation], placed: Sequence[_Placed], places: set[int]
-) -> None:
+def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int]]) -> None:
     """Read what is known in these places of the observations, and the raises that they belong to."""
-    asked: dict[int, set[int]] = {place: set() for place in places}
-    for one, where in zip(observed, placed, strict=True):
-        if (keys := asked.get(where.place)) is not None:
-            keys.update((one.key, *where.sought))
+    _recall_recent(db, batch, {place for _, place in shared})
+    asked: dict[int, set[int]] = {}
+    for one, place in shared:
+        asked.setdefault(place, set()).update((one.key, *_keys_of(one).sought))
     for place, keys in asked.items():
         rows = db.conn.execute(
             "SELECT key, occurrence_id FROM known WHERE place = ? AND key IN (SELECT value FROM json_each(?))",
@@ -192,9 +175,9 @@ def _recall(
         batch.raises.update({row[0]: _Raise(*row) for row in rows})
 
 
-def _recall_recent(db: Database, batch: _Batch, placed: Sequence[_Placed]) -> None:
+def _recall_recent(db: Database, batch: _Batch, places: Iterable[int]) -> None:
     """Read, of the occurrences that are not in the index, those in these places, with all their keys."""
-    held = {number: where.place for where in placed for number in batch.recent.at(where.place)}
+    held = {number: place for place in places for number in batch.recent.at(place)}
     if not held:
         return
     rows = db.conn.execute(
@@ -207,19 +190,19 @@ def _recall_recent(db: Database, batch: _Batch, placed: Sequence[_Placed]) -> No
             batch.known.update({(place, int(key)): number for key in keys.split(",")})
 
 
-def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, environment_id: int) -> _Raise:
+def _place(db: Database, batch: _Batch, one: Observation, place: int) -> _Raise:
     """Find the raise that an observation tells of, or begin one."""
-    place, sought, kept = where
+    keys = _keys_of(one)
     known = batch.known.get((place, one.key))
     if known is not None and known in batch.raises:
         return batch.raises[known]
-    of_trace = next((batch.known[place, key] for key in sought if (place, key) in batch.known), None)
+    of_trace = next((batch.known[place, key] for key in keys.sought if (place, key) in batch.known), None)
     raised = batch.raises.get(of_trace) if of_trace is not None else None
     if raised is None:
         raised = _Raise(batch.next_id, one.fingerprint.id, one.fingerprint.complete, [])
         batch.next_id += 1
         batch.raises[raised.id] = raised
-        batch.begun.append((raised, one, environment_id, place))
+        batch.begun.append((raised, one, place))
     elif takes_over(
         one.fingerprint.id,
         complete=one.fingerprint.complete,
@@ -227,7 +210,7 @@ def _place(db: Database, batch: _Batch, one: Observation, where: _Placed, enviro
         from_complete=bool(raised.complete),
     ):
         _take_over(db, batch, raised, one.fingerprint)
-    new = [one.key, *(key for key in kept if (place, key) not in batch.known)]
+    new = [one.key, *(key for key in keys.kept if (place, key) not in batch.known)]
     for key in new:
         batch.known[place, key] = raised.id
     if raised.keys is not None:
@@ -247,61 +230,23 @@ def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) 
     )
 
 
-def _remember_fingerprints(db: Database, observed: Sequence[Observation], seen: Container[tuple[str, str]]) -> None:
-    """Put new fingerprints in place, each with the observation that came first for an example."""
-    new: dict[tuple[str, str], Observation] = {}
-    for one in observed:
-        key = (one.environment.namespace, one.fingerprint.id)
-        if key not in seen and key not in new and not _is_remembered(db, key):
-            new[key] = one
-    if not new:
-        return
-    clean = redactor(db).text
-    db.conn.executemany(
-        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
-        " complete, packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                namespace,
-                one.fingerprint.id,
-                one.fingerprint.exception_type,
-                one.fingerprint.root_type,
-                clean(one.fingerprint.title),
-                clean(one.fingerprint.text),
-                one.fingerprint.block,
-                one.fingerprint.complete,
-                json.dumps(one.fingerprint.packages),
-                json.dumps([clean(reason) for reason in one.fingerprint.reasons]),
-                one.time_ns,
-                one.time_ns,
-            )
-            for (namespace, _), one in new.items()
-        ],
-    )
-    db.conn.executemany(
-        "INSERT INTO example VALUES (?, ?, ?, ?)",
-        [
-            (*key, clean(one.message)[:_LONGEST_EXAMPLE], clean(one.stacktrace)[-_LONGEST_EXAMPLE:])
-            for key, one in new.items()
-        ],
-    )
-
-
-def _is_remembered(db: Database, key: tuple[str, str]) -> bool:
-    return db.conn.execute("SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?", key).fetchone() is not None
+_ADDED = (
+    "INSERT INTO occurrence (id, namespace, fingerprint, environment_id, weight, time_ns, complete, trace_id,"
+    " span_id, recorded_ns, place, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def _save(db: Database, batch: _Batch) -> None:
+    """Write what was begun and joined."""
     now_ns = batch.now_ns
     db.conn.executemany(
-        "INSERT INTO occurrence (id, namespace, fingerprint, environment_id, weight, time_ns, complete, trace_id,"
-        " span_id, recorded_ns, place, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _ADDED,
         [
             (
                 raised.id,
                 one.environment.namespace,
                 raised.fingerprint,
-                environment_id,
+                batch.environments[one.environment],
                 one.weight,
                 one.time_ns,
                 raised.complete,
@@ -311,11 +256,11 @@ def _save(db: Database, batch: _Batch) -> None:
                 place,
                 ",".join(map(str, raised.keys or ())),
             )
-            for raised, one, environment_id, place in batch.begun
+            for raised, one, place in batch.begun
         ],
     )
-    for raised, _, _, place in batch.begun:
-        batch.recent.add(raised.id, place, now_ns)
+    for raised, _, place in batch.begun:
+        batch.recent.extend(raised.id, [place], now_ns)
         raised.keys = None
     if batch.joined:
         db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.joined)

@@ -23,7 +23,10 @@ class Recent:
 
     most: int = 20_000
     """Occurrences that wait for the index."""
-    _numbers: dict[int, list[int]] = field(default_factory=dict)
+    _numbers: dict[int, int] = field(default_factory=dict)
+    """By place: nearly always there is one."""
+    _others: dict[int, list[int]] = field(default_factory=dict)
+    """Those that came to a place after the first."""
     _indexed: int = -1
     """The last occurrence that is in the index, as of what is held here."""
     _last: tuple[int, int, int] = (-1, 0, 0)
@@ -38,15 +41,33 @@ class Recent:
 
     def at(self, place: int) -> Sequence[int]:
         """Give the numbers of occurrences that may lie at a place."""
-        return self._numbers.get(place, ())
+        first = self._numbers.get(place)
+        return () if first is None else (first, *self._others.get(place, ()))
 
-    def add(self, number: int, place: int, recorded_ns: int) -> None:
-        """Hold an occurrence that has just been written; numbers grow."""
-        numbers = self._numbers.setdefault(place, [])
-        numbers.append(number)
-        self._held += 1
-        self._last = number, place, recorded_ns
-        if len(numbers) > _MOST_AT_ONE_PLACE:
+    def among(self, places: set[int]) -> set[int]:
+        """Tell at which of these places there may be occurrences."""
+        return self._numbers.keys() & places
+
+    def extend(self, first: int, places: Sequence[int], recorded_ns: int) -> None:
+        """Hold occurrences that have just been written, of which the first has this number and the others follow."""
+        if not places:
+            return
+        end = first + len(places)
+        if self._numbers.keys().isdisjoint(places) and len(set(places)) == len(places):
+            self._numbers.update(zip(places, range(first, end), strict=True))
+        else:
+            for number, place in enumerate(places, first):
+                self._add(number, place)
+        self._held += len(places)
+        self._last = end - 1, places[-1], recorded_ns
+
+    def _add(self, number: int, place: int) -> None:
+        if place not in self._numbers:
+            self._numbers[place] = number
+            return
+        others = self._others.setdefault(place, [])
+        others.append(number)
+        if len(others) >= _MOST_AT_ONE_PLACE:
             self._is_crowded = True
 
     def follow(self, db: Database, indexed: int, last: int) -> None:
@@ -55,14 +76,14 @@ class Recent:
         What was held from before a roll-back is held anew, as numbers are given again after one.
         """
         if indexed != self._indexed or (self._held and not self._is_there(db)):
-            self._numbers, self._held, self._is_crowded = {}, 0, False
+            self._numbers, self._others, self._held, self._is_crowded = {}, {}, 0, False
             self._indexed, self._last = indexed, (indexed, 0, 0)
         if last > self._last[0]:
             rows = db.conn.execute(
                 "SELECT id, place, recorded_ns FROM occurrence WHERE id > ? ORDER BY id", [self._last[0]]
             )
-            for row in rows.fetchall():
-                self.add(*row)
+            for number, place, recorded_ns in rows.fetchall():
+                self.extend(number, [place], recorded_ns)
 
     def _is_there(self, db: Database) -> bool:
         row = db.conn.execute("SELECT id, place, recorded_ns FROM occurrence WHERE id = ?", self._last[:1]).fetchone()

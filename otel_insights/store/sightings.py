@@ -30,13 +30,10 @@ class News:
 
     _written: dict[tuple[str, str, str, str], tuple[int, int]] = field(default_factory=dict)
 
-    def of(self, sightings: Sequence[Sighting]) -> list[Sighting]:
-        """Leave out what would change nothing, and what names no version."""
-        return [one for one in sightings if one.version and self._is_new(one)]
-
-    def _is_new(self, one: Sighting) -> bool:
-        first, last = self._written.get(one[:4], (1, 0))
-        return not first <= one.time_ns // _MINUTE_NS <= last
+    def is_old(self, namespace: str, fingerprint: str, service: str, version: str, time_ns: int) -> bool:
+        """Tell whether a sighting would change nothing."""
+        first, last = self._written.get((namespace, fingerprint, service, version), (1, 0))
+        return first <= time_ns // _MINUTE_NS <= last
 
     def written(self, sightings: Sequence[Sighting]) -> None:
         """Note that sightings have been committed."""

@@ -13,7 +13,7 @@ from otel_insights.analysis.rules import Rule
 from otel_insights.store import Store, clusters, corrections, hours, occurrences, rules
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.environments import EnvironmentKey
-from otel_insights.store.occurrences import Observation
+from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent
 
 T0 = 1_700_000_000_000_000_000

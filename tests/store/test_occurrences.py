@@ -10,7 +10,9 @@ from otel_insights.analysis.fingerprint import Fingerprint, fingerprint
 from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.hours import tally
 from otel_insights.store.migrations import MIGRATIONS, migrate
-from otel_insights.store.occurrences import Observation, key_of, record
+from otel_insights.store.observation import Observation
+from otel_insights.store.occurrences import record
+from otel_insights.store.places import key_of
 from otel_insights.store.recent import Recent
 from otel_insights.store.schema_counts import COUNTS
 

@@ -10,7 +10,7 @@ from otel_insights.analysis.fingerprint import fingerprint
 from otel_insights.store import hours, occurrences
 from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.migrations import migrate
-from otel_insights.store.occurrences import Observation
+from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent
 
 T0 = 1_700_000_000_000_000_000

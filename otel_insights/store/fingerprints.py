@@ -1,0 +1,57 @@
+"""Fingerprints: what each is, with the exception that came first for an example."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterable
+from typing import Final
+
+from sqlite_utils import Database
+
+from otel_insights.store.observation import Observation
+from otel_insights.store.redacted import redactor
+
+_LONGEST_EXAMPLE: Final = 16 * 1024
+
+
+def remember(db: Database, observed: Iterable[Observation], seen: Container[tuple[str, str]]) -> None:
+    """Put new fingerprints in place; `seen` are those of namespaces that need not be looked for."""
+    first: dict[tuple[str, str], Observation] = {}
+    for one in observed:
+        first.setdefault((one.environment.namespace, one.fingerprint.id), one)
+    new = {key: one for key, one in first.items() if key not in seen and not _is_known(db, key)}
+    if not new:
+        return
+    clean = redactor(db).text
+    db.conn.executemany(
+        "INSERT INTO fingerprint (namespace, id, exception_type, root_type, title, signature, block,"
+        " complete, packages, reasons, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                namespace,
+                one.fingerprint.id,
+                one.fingerprint.exception_type,
+                one.fingerprint.root_type,
+                clean(one.fingerprint.title),
+                clean(one.fingerprint.text),
+                one.fingerprint.block,
+                one.fingerprint.complete,
+                json.dumps(one.fingerprint.packages),
+                json.dumps([clean(reason) for reason in one.fingerprint.reasons]),
+                one.time_ns,
+                one.time_ns,
+            )
+            for (namespace, _), one in new.items()
+        ],
+    )
+    db.conn.executemany(
+        "INSERT INTO example VALUES (?, ?, ?, ?)",
+        [
+            (*key, clean(one.message)[:_LONGEST_EXAMPLE], clean(one.stacktrace)[-_LONGEST_EXAMPLE:])
+            for key, one in new.items()
+        ],
+    )
+
+
+def _is_known(db: Database, key: tuple[str, str]) -> bool:
+    return db.conn.execute("SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?", key).fetchone() is not None
