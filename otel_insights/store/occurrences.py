@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -157,29 +157,32 @@ def _asking(size: int) -> str:
 
 def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int]]) -> None:
     """Read what is known in these places of the observations, and the raises that they belong to."""
-    _recall_recent(db, batch, {place for _, place in shared})
     asked: dict[int, set[int]] = {}
     for one, place in shared:
         asked.setdefault(place, set()).update((one.key, *_keys_of(one).sought))
+    held = {number: place for place in asked for number in batch.recent.at(place)}
     for place, keys in asked.items():
         rows = db.conn.execute(
-            "SELECT key, occurrence_id FROM known WHERE place = ? AND key IN (SELECT value FROM json_each(?))",
+            "SELECT key, occurrence_id FROM known WHERE place = ?1 AND key < 0 UNION ALL SELECT key, occurrence_id"
+            " FROM known WHERE place = ?1 AND key IN (SELECT value FROM json_each(?2))",
             [place, json.dumps(list(keys))],
         )
-        batch.known.update({(place, key): number for key, number in rows})
-    if batch.known:
-        asked_for = json.dumps([number for number in set(batch.known.values()) if number not in batch.raises])
+        for key, number in rows:
+            if key < 0:
+                held[number] = place
+            else:
+                batch.known[place, key] = number
+    _read_keys(db, batch, held)
+    if unread := [number for number in set(batch.known.values()) if number not in batch.raises]:
         rows = db.conn.execute(
-            "SELECT id, fingerprint, complete FROM occurrence WHERE id IN (SELECT value FROM json_each(?))", [asked_for]
+            "SELECT id, fingerprint, complete FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
+            [json.dumps(unread)],
         )
         batch.raises.update({row[0]: _Raise(*row) for row in rows})
 
 
-def _recall_recent(db: Database, batch: _Batch, places: Iterable[int]) -> None:
-    """Read, of the occurrences that are not in the index, those in these places, with all their keys."""
-    held = {number: place for place in places for number in batch.recent.at(place)}
-    if not held:
-        return
+def _read_keys(db: Database, batch: _Batch, held: Mapping[int, int]) -> None:
+    """Read occurrences, given where they may lie, with their keys."""
     rows = db.conn.execute(
         "SELECT id, fingerprint, complete, place, keys FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
         [json.dumps(list(held))],
