@@ -17,7 +17,6 @@ MOST_PARTS: Final = 100_000
 """Resources, scopes and (of metrics) metrics in one request; honest ones have thousands of times fewer."""
 _SMALL: Final = 2 * MOST_PARTS
 """Bytes that cannot hold more parts than that: each takes a tag and a length at least."""
-_DELIMITED: Final = 2
 _DATA_KINDS: Final = {"gauge": 5, "sum": 7, "histogram": 9, "exponential_histogram": 10, "summary": 11}
 """The members of `Metric.data`; each holds its points in field 1."""
 
@@ -56,8 +55,8 @@ def _check_parts(signal: str, data: bytes) -> None:
 def _inside(data: bytes, start: int, end: int, number: int) -> Iterator[tuple[int, int]]:
     """Give the places of a field's values within a message; broken framing is for the parser to tell."""
     try:
-        for found, kind, (_, body, after) in wire.fields(data, start, end):
-            if found == number and kind == _DELIMITED:
+        for found, _, body, after in wire.delimited_fields(data, start, end):
+            if found == number:
                 yield body, after
     except BadData:
         return

@@ -92,7 +92,9 @@ def _located(item: Item, sender: Sender) -> Found | None:
     if read is None:
         return None
     type_, message, stacktrace = read
-    trace_id, span_id = outline.trace_id, outline.span_id
+    trace_id, span_id, time_ns = outline.trace_id, outline.span_id, time_of(event)
+    if not 0 < time_ns <= POSITIVE:
+        time_ns = _time(time_ns, outline.end_time_unix_nano)
     return Found(
         item,
         position,
@@ -104,7 +106,7 @@ def _located(item: Item, sender: Sender) -> Found | None:
         stacktrace,
         _id(trace_id),
         _id(span_id),
-        _time(time_of(event), outline.end_time_unix_nano),
+        time_ns,
         1.0,
     )
 
