@@ -92,7 +92,7 @@ def _located(item: Item, sender: Sender) -> Found | None:
     if read is None:
         return None
     type_, message, stacktrace = read
-    trace_id, span_id, time_ns = outline.trace_id, outline.span_id, time_of(event)
+    trace_id, span_id, time_ns = _id(outline.trace_id), _id(outline.span_id), time_of(event)
     if not 0 < time_ns <= POSITIVE:
         time_ns = _time(time_ns, outline.end_time_unix_nano)
     return Found(
@@ -104,8 +104,8 @@ def _located(item: Item, sender: Sender) -> Found | None:
         type_,
         message,
         stacktrace,
-        _id(trace_id),
-        _id(span_id),
+        trace_id,
+        span_id,
         time_ns,
         1.0,
     )
@@ -148,7 +148,7 @@ def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
                 position,
                 None,
                 sender,
-                _key(item, span.trace_id, span.span_id, position),
+                _key(item, _id(span.trace_id), span.span_id, position),
                 *_read(event.attributes)[:3],
                 _id(span.trace_id),
                 _id(span.span_id),
@@ -159,7 +159,7 @@ def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
 
 def _key(item: Item, trace_id: bytes, span_id: bytes, position: int) -> int:
     """Identify an event: among those of its trace; without a trace by all that there is."""
-    if any(trace_id):
+    if trace_id:
         return (int.from_bytes(span_id, "big") + position * _APART) & POSITIVE
     return key_of(item.resource, item.data, position.to_bytes(4, "little"))
 

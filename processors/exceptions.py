@@ -108,21 +108,21 @@ class Exceptions(Processor):
 
     async def _commit(self, found: Sequence[Found]) -> list[str]:
         """Remember exceptions; the store tells the fingerprint of each one's raise (see `occurrences.record`)."""
+        store, now = self.host.store, self.host.now_ns()
         observed = [
             Observation(
-                key=one.key,
-                environment=one.sender.key,
-                fingerprint=self._fingerprint(one.type, one.message, one.stacktrace),
-                message=one.message,
-                stacktrace=one.stacktrace,
-                trace_id=one.trace_id,
-                span_id=one.span_id,
-                time_ns=one.time_ns or self.host.now_ns(),
-                weight=one.weight,
+                one.key,
+                one.sender.key,
+                self._fingerprint(one.type, one.message, one.stacktrace),
+                one.message,
+                one.stacktrace,
+                one.trace_id,
+                one.span_id,
+                one.time_ns or now,
+                one.weight,
             )
             for one in found
         ]
-        store, now = self.host.store, self.host.now_ns()
         if len(observed) <= _LITTLE and not self._recent.is_full:
             return await store.write_little(occurrences.record, observed, now, self._recent, self._members)
         return await store.write(occurrences.record, observed, now, self._recent, self._members)

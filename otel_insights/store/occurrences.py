@@ -64,11 +64,10 @@ def record(
     """
     if recent.is_full:
         index(db)
-    last, already = db.conn.execute(_ASKED).fetchone()
-    recent.follow(db, int(already), last)
+    last, already = recent.follow(db)
     fingerprints.remember(db, observed, seen)
     numbers = identify(db, [one.environment for one in observed], now_ns)
-    batch = _Batch(max(last, int(already)) + 1, now_ns, recent, numbers)
+    batch = _Batch(max(last, already) + 1, now_ns, recent, numbers)
     places = [place_of(one.trace_id, one.environment.namespace) if one.trace_id else one.key for one in observed]
     shared = _shared(db, recent, places)
     _begin_alone(db, batch, [(one, at) for one, at in zip(observed, places, strict=True) if at not in shared])
@@ -126,10 +125,6 @@ def _keys_of(one: Observation) -> Keys:
     return keys_of(one.environment.service, one.fingerprint.raise_keys, one.fingerprint.complete)
 
 
-_ASKED = """
-    SELECT (SELECT coalesce(max(id), 0) FROM occurrence), (SELECT value FROM setting WHERE name = 'indexed')
-"""
-"""The last number, and the last in the index."""
 _MOST_ASKED = 512
 
 

@@ -70,24 +70,30 @@ class Recent:
         if len(others) >= _MOST_AT_ONE_PLACE:
             self._is_crowded = True
 
-    def follow(self, db: Database, indexed: int, last: int) -> None:
-        """Take in what others have written, given what the database says: the last one in the index, and of all.
+    def follow(self, db: Database) -> tuple[int, int]:
+        """Take in what others have written; tells the number of the last occurrence, and of the last in the index.
 
         What was held from before a roll-back is held anew, as numbers are given again after one.
         """
-        if indexed != self._indexed or (self._held and not self._is_there(db)):
+        number, *told = self._last
+        last, in_index, *there = db.conn.execute(_ASKED, [number]).fetchone()
+        already = int(in_index)
+        if already != self._indexed or (self._held and there != told):
             self._numbers, self._others, self._held, self._is_crowded = {}, {}, 0, False
-            self._indexed, self._last = indexed, (indexed, 0, 0)
+            self._indexed, self._last = already, (already, 0, 0)
         if last > self._last[0]:
             rows = db.conn.execute(
                 "SELECT id, place, recorded_ns FROM occurrence WHERE id > ? ORDER BY id", [self._last[0]]
             )
             for number, place, recorded_ns in rows.fetchall():
                 self.extend(number, [place], recorded_ns)
+        return last, already
 
-    def _is_there(self, db: Database) -> bool:
-        row = db.conn.execute("SELECT id, place, recorded_ns FROM occurrence WHERE id = ?", self._last[:1]).fetchone()
-        return bool(row == self._last)
+
+_ASKED: Final = """
+    SELECT (SELECT coalesce(max(id), 0) FROM occurrence), (SELECT value FROM setting WHERE name = 'indexed'),
+    place, recorded_ns FROM (SELECT 1) LEFT JOIN occurrence ON id = ?
+"""
 
 
 def indexed(db: Database) -> int:
