@@ -60,6 +60,15 @@ def show(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = F
     typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(lines(found)))
 
 
+@app.command("summary")
+def summary(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = False) -> None:  # noqa: FBT002
+    """Say in a few sentences what a cluster is, with what explains it."""
+    from otel_insights import summary_listing  # noqa: PLC0415
+
+    one = in_store(store, config, lambda db, _: summary_listing.of_cluster(db, id_))
+    typer.echo(json.dumps(one, indent=2) if as_json else "\n".join(summary_listing.lines(one)))
+
+
 @app.command("merge")
 def merge(
     id_: Id,

@@ -60,6 +60,9 @@ def show(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = F
 
 @app.command("summary")
 def summary(
+    id_: Annotated[
+        str, typer.Argument(help="Of one kind, whole; without it, of the most frequent.", metavar="ID")
+    ] = "",
     service: Service = None,
     namespace: Namespace = None,
     severity: Annotated[str, typer.Option(help="Of lines logged so; an empty one: of all.")] = "ERROR",
@@ -69,11 +72,15 @@ def summary(
     as_json: Json = False,  # noqa: FBT002
 ) -> None:
     """Say in a few sentences what services log alike: the most frequent errors across all of them."""
-    from otel_insights.log_listing import summarised  # noqa: PLC0415
+    from otel_insights import summary_listing  # noqa: PLC0415
     from otel_insights.store.log_views import Wanted  # noqa: PLC0415
 
-    found = in_store(store, config, lambda db, _: summarised(db, Wanted(namespace, service, severity, text)))
-    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(one["summary"] for one in found))
+    if id_:
+        one = in_store(store, config, lambda db, _: summary_listing.of_log_cluster(db, id_))
+        typer.echo(json.dumps(one, indent=2) if as_json else "\n".join(summary_listing.lines(one)))
+        return
+    found = in_store(store, config, lambda db, _: summary_listing.alike(db, Wanted(namespace, service, severity, text)))
+    typer.echo(json.dumps(found, indent=2) if as_json else "\n".join(map(summary_listing.line, found)))
 
 
 @app.command("rename")

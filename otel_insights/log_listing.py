@@ -8,7 +8,6 @@ from typing import Any
 from sqlite_utils import Database
 
 from otel_insights.log_portrait import portrait, rows
-from otel_insights.log_summaries import summaries
 from otel_insights.store import log_views, templates
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.log_views import Wanted
@@ -36,12 +35,6 @@ def line(row: Mapping[str, Any]) -> str:
         f"{row['id']}  {row['state']:8}  {row['severity']:5}  {row['count']:>8}  {seen}"
         f"  {row['service'] or 'unnamed'}: {text}"
     )
-
-
-def summarised(db: Database, wanted: Wanted) -> list[dict[str, Any]]:
-    """Read what services log alike."""
-    templates.fold(db)
-    return summaries(db, wanted)
 
 
 def shown(db: Database, id_: str) -> dict[str, Any]:

@@ -153,6 +153,13 @@ async def test_errors_of_several_services_that_say_the_same_are_summarised_as_on
     assert (one["support_count"], one["services"]) == (3, {"cart": 2, "pay": 1})
     assert len(one["template_ids"]) == 2
     assert one["summary"] in await cli("summary")
+    await stamps(processor, at(3 * HOUR, "connection to 10.0.0.9:5432 refused", severity=13), service="till")
+    whole = json.loads(await cli("summary", one["cluster_id"], "--json"))
+    assert whole["signature"] == "connection to <*> refused"
+    assert (whole["support_count"], whole["services"]) == (4, {"cart": 2, "pay": 1, "till": 1})
+    assert whole["explanation"] == ["Logged as ERROR (3), WARN (1)."]
+    assert "Logged as ERROR (3), WARN (1).\n  connection to" in await cli("summary", one["cluster_id"])
+    assert "there is no group of log templates 'x'" in await cli("summary", "x", code=1)
 
 
 async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_other(host, processor, cli):
@@ -176,6 +183,20 @@ async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_
     assert "served <*> of all" not in rose
     text = await cli("show", rose["pool exhausted, <*> wait"]["id"])
     assert f"rose with cluster {cluster['id']}" in text
+    (alike,) = json.loads(await cli("summary", "--severity", "WARN", "--json"))
+    whole = json.loads(await cli("summary", alike["cluster_id"], "--json"))
+    assert whole["explanation"] == [
+        "It is new in shop.",
+        f"It rose with the cluster {cluster['title']} (20 in its hours, usual 0).",
+    ]
+    said = json.loads(
+        (await asyncio.to_thread(CliRunner().invoke, app, ["clusters", "summary", cluster["id"], *where])).output
+    )
+    assert said["summary"].startswith(
+        f"8 exceptions in 1 environment: {cluster['title']}. Raised by shop (8), from 2023-"
+    )
+    assert "It rose with the log line pool exhausted, <*> wait (20 in its hours, usual 0)." in said["explanation"]
+    assert said["sample_messages"] == ["ValueError: no card can be charged 50 cents"]
 
 
 async def test_the_api_lists_and_shows_templates_and_summaries():
@@ -200,5 +221,10 @@ async def test_the_api_lists_and_shows_templates_and_summaries():
         assert shown["examples"][0]["trace_id"] == "74" * 16
         (summary,) = (await client.get("/api/v1/log-clusters")).json()["items"]
         assert summary["summary"].startswith("1 ERROR record says: we are lost.")
+        alike = (await client.get(f"/api/v1/log-clusters/{summary['cluster_id']}")).json()
+        assert (alike["summary"], alike["explanation"]) == (summary["summary"].replace(" ERROR", ""), [])
+        for unknown, code in (("log-clusters/x", "LOG_CLUSTER"), ("clusters/x/summary", "CLUSTER")):
+            lost = await client.get(f"/api/v1/{unknown}")
+            assert (lost.status_code, lost.json()["code"]) == (404, f"UNKNOWN_{code}")
         missing = await client.get("/api/v1/templates/nothing")
         assert (missing.status_code, missing.json()["code"]) == (404, "UNKNOWN_TEMPLATE")

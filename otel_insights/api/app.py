@@ -21,6 +21,7 @@ from otel_insights.api import (
     runs,
     suggest,
     suggestions,
+    summaries,
     templates,
 )
 from otel_insights.api.access import Tokens
@@ -64,6 +65,7 @@ def create_app(service: Service) -> FastAPI:
         anomalies,
         incidents,
         templates,
+        summaries,
         logs,
         metrics,
         runs,

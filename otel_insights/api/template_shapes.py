@@ -72,28 +72,6 @@ class TemplateInFull(Template):
     rose_with_anomalies: list[RoseWith]
 
 
-class LogCluster(Shape):
-    """Templates of all services that say the same, in a few sentences."""
-
-    cluster_id: str
-    signature: str
-    summary: str = Field(
-        examples=["412 ERROR records say: connection to <*> refused. Logged by cart (400), pay (12), from ... to ..."]
-    )
-    support_count: int
-    services: dict[str, int]
-    sample_messages: list[str]
-    ts_range: tuple[str, str]
-    template_ids: list[str]
-    model_version: str = Field(description="How groups and summaries are made", examples=["templates-1"])
-
-
-class LogClusters(Shape):
-    """The most frequent ones."""
-
-    items: list[LogCluster]
-
-
 class LogRow(Shape):
     """A log record of the window."""
 

@@ -1,4 +1,4 @@
-"""/api/v1/templates and /api/v1/log-clusters: what log lines have in common."""
+"""/api/v1/templates: what log lines have in common."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from otel_insights.api.problems import Problem
-from otel_insights.api.template_shapes import LogClusters, TemplateInFull, TemplatePage
+from otel_insights.api.template_shapes import TemplateInFull, TemplatePage
 from otel_insights.log_portrait import portrait, rows
-from otel_insights.log_summaries import summaries
 from otel_insights.service import Service
 from otel_insights.store import log_views
 from otel_insights.store.log_views import Wanted
@@ -18,7 +17,7 @@ from otel_insights.store.templates import fold
 Namespace = Annotated[str | None, Query(max_length=255, description="Only this `service.namespace`")]
 ServiceName = Annotated[str | None, Query(max_length=255, description="Only this `service.name`")]
 Text = Annotated[str, Query(max_length=300, description="Only with this in their text or name, whatever the case")]
-_SEVERITY = "Only logged with it: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or what a sender calls it"
+SEVERITY = "Only logged with it: TRACE, DEBUG, INFO, WARN, ERROR, FATAL, or what a sender calls it"
 
 
 def routes(service: Service) -> APIRouter:
@@ -31,7 +30,7 @@ def routes(service: Service) -> APIRouter:
         cursor: Annotated[str, Query(max_length=64, description="`next` of the page before")] = "",
         namespace: Namespace = None,
         service_name: Annotated[ServiceName, Query(alias="service")] = None,
-        severity: Annotated[str, Query(max_length=16, description=_SEVERITY)] = "",
+        severity: Annotated[str, Query(max_length=16, description=SEVERITY)] = "",
         text: Text = "",
     ) -> TemplatePage:
         """List templates in order of their ids, page by page."""
@@ -50,18 +49,5 @@ def routes(service: Service) -> APIRouter:
         if found is None:
             raise Problem(404, "UNKNOWN_TEMPLATE", f"there is no log template {template_id!r}")
         return TemplateInFull.model_validate(await service.store.read(portrait, found))
-
-    @router.get("/log-clusters", summary="Summarise what services log alike")
-    async def log_clusters(
-        limit: Annotated[int, Query(ge=1, le=500)] = 50,
-        namespace: Namespace = None,
-        service_name: Annotated[ServiceName, Query(alias="service")] = None,
-        severity: Annotated[str, Query(max_length=16, description=f"{_SEVERITY}; empty for all")] = "ERROR",
-        text: Text = "",
-    ) -> LogClusters:
-        """Group the templates of all services that say the same, and summarise each group; the most frequent first."""
-        wanted = Wanted(namespace, service_name, severity, text)
-        await service.store.write(fold)
-        return LogClusters.model_validate({"items": await service.store.read(summaries, wanted, limit)})
 
     return router

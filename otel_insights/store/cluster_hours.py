@@ -26,3 +26,14 @@ def of_service(db: Database, namespace: str, service: str, most: int) -> list[st
         [namespace, service, most],
     )
     return [row[0] for row in rows]
+
+
+def by_service(db: Database, cluster_id: str) -> dict[str, float]:
+    """Count a cluster's occurrences by the service that they were raised in."""
+    rows = db.execute(
+        "SELECT service, sum(weight) FROM fingerprint JOIN failure ON failure.namespace = fingerprint.namespace"
+        " AND failure.fingerprint = fingerprint.id AND failure.weight > 0"
+        " JOIN environment ON environment.id = environment_id WHERE cluster_id = ? GROUP BY service",
+        [cluster_id],
+    )
+    return dict(rows.fetchall())

@@ -119,6 +119,15 @@ def get(db: Database, id_: str) -> LogTemplate | None:
     return _template(db, *row) if row else None
 
 
+def texts(db: Database) -> list[tuple[str, str]]:
+    """List ids and texts of all templates that something was counted of."""
+    rows: list[tuple[str, str]] = db.execute(
+        "SELECT id, text FROM log_template WHERE merged_into IS NULL"
+        " AND EXISTS (SELECT 1 FROM log_template_count WHERE template_id = id)"
+    ).fetchall()
+    return rows
+
+
 def merged_from(db: Database, id_: str) -> list[str]:
     """List the ids that lead to a template."""
     rows = db.execute("SELECT id FROM log_template WHERE merged_into = ? ORDER BY id LIMIT 100", [id_])

@@ -223,6 +223,18 @@ async def test_nothing_that_a_line_says_is_markup_and_an_empty_store_says_what_i
         assert "49098049" not in text_of(page)
 
 
+async def test_what_services_log_alike_is_summarised_and_one_kind_shown_whole(client, fed):
+    page = await html(client, "/log-clusters")
+    assert "1 ERROR record says: lost the bank &lt;b&gt;for good&lt;&lt;*&gt;&gt;. Logged by shop (1)" in page
+    (path,) = re.findall(r'href="(/log-clusters/\w+)"', page)
+    whole = await html(client, path)
+    assert "1 record says: lost the bank &lt;b&gt;for good&lt;&lt;*&gt;&gt;." in whole
+    assert f'href="/templates/{fed["lost"]}"' in whole
+    assert len(re.findall(r'href="/log-clusters/\w+"', await html(client, "/log-clusters?severity="))) == 4
+    assert "Nothing is like that" in await html(client, "/log-clusters?text=nothing+of+the+kind")
+    assert "there is no group" in await html(client, "/log-clusters/x", 404)
+
+
 @needs_chromium
 def test_a_person_goes_from_a_template_to_its_lines_and_names_it_by_keyboard_by_night_and_on_a_phone():
     with listening("{endpoint: '127.0.0.1:0', requests_per_second: 0}") as served, browser() as opened:

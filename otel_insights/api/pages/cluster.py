@@ -10,6 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from sqlite_utils import Database
 
+from otel_insights import cluster_summaries
 from otel_insights.analysis.spikes import HOUR_NS
 from otel_insights.api.pages.drawing import Trend, span, trend
 from otel_insights.api.pages.rendering import back_to, page, pages
@@ -43,6 +44,8 @@ class Portrayed:
     """Each with its place on a line: where it begins, and how long it is."""
     neighbours: Sequence[tuple[str, str]]
     """Ids and titles of what it could be merged with."""
+    summary: Mapping[str, Any]
+    """What `cluster_summaries.summary` tells."""
 
 
 def routes(service: Service) -> APIRouter:
@@ -78,6 +81,7 @@ def _read(db: Database, cluster_id: str, now_ns: int) -> Portrayed | None:
         {one.fingerprint: one for one in found},
         _placed(sightings.versions(db, id_)),
         cluster_lists.neighbours(db, id_),
+        cluster_summaries.summary(db, id_) or {},
     )
 
 
