@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,9 +14,13 @@ from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from otel_insights.store.runs import Run, Wanted
+    from otel_insights.store.run_changes import Differing
+    from otel_insights.store.runs import Run, Value, Wanted
 
 # Commands import what they need inside, as in cli.py.
+
+_A_PART = 200
+"""Runs changed in one transaction."""
 
 app = typer.Typer(help="Runs of jobs and agents: look at them, and correct them.", no_args_is_help=True)
 
@@ -92,6 +98,7 @@ def update(
 ) -> None:
     """Change fields of runs, many at once: first with --dry-run. What you set, later telemetry does not change."""
     from otel_insights.run_edits import checked  # noqa: PLC0415
+    from otel_insights.store import run_changes  # noqa: PLC0415
     from otel_insights.store.corrections import WrongCorrection  # noqa: PLC0415
 
     try:
@@ -103,37 +110,47 @@ def update(
     if not ids and not any((agent, job_type, status, created_before)):
         typer.echo("expected ids, or at least one of --agent, --job-type, --status, --created-before", err=True)
         raise typer.Exit(2)
-    chosen = _by_id(store, ids) if ids else _found(store, wanted, 1_000_000)
-    news = {run.event_id: {k: v for k, v in changes.items() if getattr(run, k) != v} for run in chosen}
-    changed = {run: change for run, change in news.items() if change}
+    found = _differing(store, ids or wanted, changes)
     if dry_run:
-        for run in chosen:
-            for key, value in news[run.event_id].items():
-                typer.echo(f"{run.event_id}  {key}: {getattr(run, key)!r} -> {value!r}")
-        typer.echo(f"{len(changed)} of {len(chosen)} runs would change")
+        for step in read_store(store, lambda db: list(run_changes.steps(db, found.ids, changes))):
+            typer.echo(f"{step.event_id}  {step.field}: {step.before!r} -> {step.after!r}")
+        typer.echo(f"{len(found.ids)} of {found.chosen} runs would change")
         return
-    _apply(store, changed)
-    typer.echo(f"{len(changed)} of {len(chosen)} runs changed")
+    failed = _apply(store, found.ids, changes)
+    for run, reason in failed.items():
+        typer.echo(f"{run}: {reason}", err=True)
+    typer.echo(f"{len(found.ids) - len(failed)} of {found.chosen} runs changed")
+    raise typer.Exit(bool(failed))
 
 
-def _apply(store: str, changed: dict[str, dict[str, Any]]) -> None:
-    from itertools import islice  # noqa: PLC0415
+def _differing(store: str, which: Wanted | list[str], changes: Mapping[str, Value]) -> Differing:
+    from otel_insights.store import run_changes  # noqa: PLC0415
 
+    found = read_store(store, lambda db: run_changes.differing(db, which, changes, 1_000_000))
+    if found.missing:
+        typer.echo(f"there is no run {', '.join(map(repr, found.missing))}", err=True)
+        raise typer.Exit(1)
+    return found
+
+
+def _apply(store: str, ids: Sequence[str], changes: Mapping[str, Value]) -> dict[str, str]:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    from otel_insights.store import runs  # noqa: PLC0415
-
-    def some(db: Database, now_ns: int) -> None:
-        for run, change in part:
-            runs.edit(db, run, change, now_ns)
-
-    left = iter(changed.items())
+    failed: dict[str, str] = {}
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("changing runs", total=len(changed))
-        while part := list(islice(left, 200)):
-            in_store(store, None, some)
+        task = progress.add_task("changing runs", total=len(ids))
+        for begin in range(0, len(ids), _A_PART):
+            part = ids[begin : begin + _A_PART]
+            failed |= in_store(store, None, partial(_change, part, changes))
             progress.advance(task, len(part))
+    return failed
+
+
+def _change(ids: Sequence[str], changes: Mapping[str, Value], db: Database, now_ns: int) -> dict[str, str]:
+    from otel_insights.store import run_changes  # noqa: PLC0415
+
+    return run_changes.change(db, ids, changes, now_ns)
 
 
 def _assignment(text: str) -> tuple[str, str | None]:
@@ -163,13 +180,3 @@ def _found(store: str, wanted: Wanted, most: int) -> list[Run]:
     from otel_insights.store import runs  # noqa: PLC0415
 
     return read_store(store, lambda db: runs.page(db, wanted, most))
-
-
-def _by_id(store: str, ids: list[str]) -> list[Run]:
-    from otel_insights.store import runs  # noqa: PLC0415
-
-    found = read_store(store, lambda db: {id_: runs.get(db, id_) for id_ in ids})
-    if missing := [id_ for id_, run in found.items() if run is None]:
-        typer.echo(f"there is no run {', '.join(map(repr, missing))}", err=True)
-        raise typer.Exit(1)
-    return [run for run in found.values() if run]

@@ -135,3 +135,46 @@ class RunsCreated(Shape):
 
     created: list[str] = Field(description="Their ids")
     existing: list[str] = Field(description="Those that were known, and stay as they were")
+
+
+class RunGroup(Shape):
+    """Runs of one agent, or of one kind of job."""
+
+    name: str
+    runs: int
+    ended: int
+    succeeded: int
+    success_share: float | None = Field(description="Of those that ended")
+    success_interval: tuple[float, float] = Field(description="95 %, Wilson")
+    mean_duration_ms: int | None
+    items_succeeded: int
+    items_failed: int
+    items_skipped: int
+
+
+class RunPeriod(Shape):
+    """Runs that began from `begin` on, for as long as `period_seconds` says."""
+
+    begin: str
+    succeeded: int
+    failed: int = Field(description="Whatever ended otherwise")
+    running: int
+
+
+class RunDuration(Shape):
+    """Runs that took from `from_ms` to less than `to_ms`."""
+
+    from_ms: int
+    to_ms: int | None
+    runs: int
+
+
+class RunAnalytics(Shape):
+    """How runs went."""
+
+    runs: int = Field(description="The latest that meet the filter, 10,000 at most")
+    by_agent: list[RunGroup] = Field(description="The 20 most frequent; the last one may be all others")
+    by_job_type: list[RunGroup]
+    period_seconds: int
+    timeline: list[RunPeriod]
+    durations: list[RunDuration]

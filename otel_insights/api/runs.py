@@ -17,6 +17,7 @@ from otel_insights.api.requests import Moment
 from otel_insights.api.run_shapes import (
     CommitOfRun,
     Run,
+    RunAnalytics,
     RunEdit,
     RunInFull,
     RunPage,
@@ -26,10 +27,13 @@ from otel_insights.api.run_shapes import (
 )
 from otel_insights.api.run_telemetry import commit_payload, object_of, payload_of
 from otel_insights.api.telemetry import nanoseconds
+from otel_insights.run_analytics import MOST_RUNS, analytics
+from otel_insights.run_analytics import shown as shown_analytics
 from otel_insights.run_edits import checked, shown, shown_edit
 from otel_insights.service import Service
 from otel_insights.store import runs
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.run_outcomes import outcomes
 from otel_insights.store.runs import Wanted
 
 _MOST_IN_BATCH: Final = 1000
@@ -135,6 +139,21 @@ def routes(service: Service) -> APIRouter:
         written = await run_in_threadpool(exports.write, rows, format_, sheets)
         named = {"Content-Disposition": f'attachment; filename="runs.{format_}"'}
         return Response(written, media_type=exports.MEDIA_TYPES[format_], headers=named)
+
+    @router.get("/analytics", summary="Sum runs up")
+    async def analyse(
+        agent_name: _Id = "",
+        status: Status | None = None,
+        job_type: _Id = "",
+        exclude_job_type: _Id = "",
+        created_before: Moment | None = None,
+        created_after: Moment | None = None,
+    ) -> RunAnalytics:
+        """Tell how the latest runs went: by agent and kind of job, over time, and how long they took."""
+        before, after = (nanoseconds(time) if time else 0 for time in (created_before, created_after))
+        wanted = Wanted(agent_name, job_type, exclude_job_type, status or "", before, after)
+        found = await service.store.read(lambda db: analytics(outcomes(db, wanted, MOST_RUNS)))
+        return RunAnalytics.model_validate(shown_analytics(found))
 
     @router.get("/{event_id}", summary="Show a run")
     async def show(event_id: str) -> RunInFull:

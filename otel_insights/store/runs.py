@@ -219,8 +219,8 @@ class Wanted:
     before_id: int = 0
 
 
-def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
-    """Read runs, the newest first."""
+def met(wanted: Wanted) -> tuple[str, dict[str, Any]]:
+    """Write what a run has to meet as the condition of a query, with its parameters."""
     conditions = {
         "agent_name = :agent_name": wanted.agent_name,
         "job_type = :job_type": wanted.job_type,
@@ -230,9 +230,14 @@ def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
         "created_ns >= :created_after_ns": wanted.created_after_ns,
         "id < :before_id": wanted.before_id,
     }
-    met = " AND ".join(text for text, value in conditions.items() if value) or "1"
-    asked: dict[str, Any] = {one.name: getattr(wanted, one.name) for one in fields(wanted)}
-    rows = db.execute(f"{_SELECT} WHERE {met} ORDER BY id DESC LIMIT :most", {**asked, "most": most})
+    text = " AND ".join(text for text, value in conditions.items() if value) or "1"
+    return text, {one.name: getattr(wanted, one.name) for one in fields(wanted)}
+
+
+def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
+    """Read runs, the newest first."""
+    condition, asked = met(wanted)
+    rows = db.execute(f"{_SELECT} WHERE {condition} ORDER BY id DESC LIMIT :most", {**asked, "most": most})
     return [Run(*row) for row in rows]
 
 

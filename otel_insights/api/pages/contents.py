@@ -26,6 +26,8 @@ from otel_insights.api.pages import (
     overview,
     reference,
     run,
+    run_changes,
+    run_charts,
     run_list,
     settings,
     suggestion_forms,
@@ -64,6 +66,8 @@ PAGES: Final = (
     Contents("/environments", "Environments", environment_list.routes),
     Contents("/environments/{number}", "", environment.routes),
     Contents("/runs", "Runs", run_list.routes),
+    Contents("/runs/analytics", "", run_charts.routes),
+    Contents("/runs/changes/{id_}", "", run_changes.routes),
     Contents("/runs/{event_id}", "", run.routes),
     Contents("/settings", "Settings", settings.routes),
 )

@@ -1,4 +1,5 @@
-// What the page can do without, but is nicer with: a theme that is remembered, and questions before what cannot be undone.
+// What the page can do without, but is nicer with: a theme that is remembered, questions before what cannot be undone,
+// and what goes on by itself.
 "use strict";
 (() => {
   const root = document.documentElement;
@@ -23,6 +24,7 @@
     for (const form of document.querySelectorAll("form[data-ask]")) {
       form.addEventListener("submit", (event) => { if (!confirm(form.dataset.ask)) event.preventDefault(); });
     }
+    document.querySelector("form[data-go-on]")?.requestSubmit();
     for (const time of document.querySelectorAll("time[datetime]")) {
       time.title = new Date(time.getAttribute("datetime")).toLocaleString();
     }
