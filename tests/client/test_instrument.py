@@ -30,17 +30,31 @@ async def test_called_twice_it_does_nothing_more(world):
     assert event.resource["service.name"] == "first"
 
 
+TAKEN_BACK = """
+import asyncio.base_events, concurrent.futures, multiprocessing.process, os, signal, sys, threading, traceback
+from opentelemetry import trace
+def hooks():
+    return [
+        sys.excepthook, threading.excepthook, sys.unraisablehook, list(sys.meta_path),
+        asyncio.base_events.BaseEventLoop.call_exception_handler, multiprocessing.process.BaseProcess._bootstrap,
+        vars(concurrent.futures.Future).get("_exception"), os._exit, signal.getsignal(signal.SIGTERM),
+        trace.set_tracer_provider,
+    ]
+before, printing = hooks(), traceback.print_exc
+SETUP
+kept = [place for place, ours in enumerate(hooks()) if ours == before[place]]
+assert not kept, kept
+otel_insights.record_event("last")
+otel_insights.uninstrument()
+assert hooks() == before
+assert traceback.print_exc is printing
+otel_insights.uninstrument()
+otel_insights.record_event("too late")
+"""
+
+
 async def test_uninstrument_puts_back_every_hook_and_sends_what_waits(world):
-    outcome = await world.run(
-        "import asyncio.base_events, multiprocessing.process, sys, threading, traceback\n"
-        "def hooks():\n"
-        "    return [sys.excepthook, threading.excepthook, sys.unraisablehook, list(sys.meta_path), traceback.print_exc"
-        ","
-        " asyncio.base_events.BaseEventLoop.call_exception_handler, multiprocessing.process.BaseProcess._bootstrap]\n"
-        "before = hooks()\nSETUP\nassert hooks() != before\notel_insights.record_event('last')\n"
-        "otel_insights.uninstrument()\nassert hooks() == before\n"
-        "otel_insights.uninstrument()\notel_insights.record_event('too late')\n"
-    )
+    outcome = await world.run(TAKEN_BACK)
     assert (outcome.code, outcome.err) == (0, "")
     assert [one.name for one in outcome.events if one.name != "package.info"] == ["last"]
 
@@ -75,6 +89,29 @@ async def test_the_variables_of_opentelemetry_are_heeded_and_arguments_win(world
     said = {key: event.resource[key] for key in ("service.name", "service.version", "service.namespace")}
     assert said == {"service.name": "argument", "service.version": "1.2", "service.namespace": "team"}
     assert event.resource["deployment.environment.name"] == "prod"
+
+
+async def test_a_path_and_headers_for_logs_alone_are_heeded_and_headers_that_are_given_win(world):
+    heard: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        heard.append(head)
+        await reader.readexactly(int(head.partition("content-length:")[2].split()[0]))
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        env = {
+            "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/their/path",
+            "OTEL_EXPORTER_OTLP_LOGS_HEADERS": "x-tenant=a,x-other=c",
+        }
+        setup = "import otel_insights; otel_insights.instrument(packages=False, headers={'x-tenant': 'b'})"
+        await world.run(FAIL, setup=setup, env=env)
+    (head,) = heard
+    assert head.startswith("post /their/path http/1.1\r\n")
+    assert ("x-tenant: b\r\n" in head, "x-other: c\r\n" in head) == (True, True)
 
 
 async def test_a_logger_provider_that_exports_is_used_and_none_of_ours_beside_it(world):
