@@ -22,6 +22,8 @@ _ARCHITECTURES = {
     "i386": "x86",
     "i686": "x86",
 }
+_LONGEST_VALUE = 1024
+"""Characters of a variable; it goes with every request, and the server keeps no more."""
 _SEPARATORS = re.compile(r"[-_.]+")
 _INSTALLED = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info$")
 _WITHOUT_VERSION = ".egg-info"
@@ -43,12 +45,9 @@ def attributes(variables: Iterable[str], redactor: Redactor) -> dict[str, str | 
         "host.arch": _ARCHITECTURES.get(machine, machine),
     }
     allowed = {f"process.environment_variable.{name}": os.environ[name] for name in variables if name in os.environ}
-    return (
-        found
-        | container()
-        | revision()
-        | {key: str(value) for key, value in redactor.attributes(allowed).items() if key in allowed}
-    )
+    cleaned = redactor.attributes(allowed)
+    told = {key: str(value)[:_LONGEST_VALUE] for key, value in cleaned.items() if key in allowed}
+    return found | container() | revision() | told
 
 
 def instance_id() -> str:

@@ -51,13 +51,18 @@ async def test_packages_may_be_kept_to_oneself(world):
 
 async def test_the_resource_says_where_the_process_runs_and_only_variables_that_may_leave(world):
     setup = "import otel_insights; otel_insights.instrument(environment_variables=['FLAVOUR', 'DATABASE_URL'])"
-    env = {"FLAVOUR": "mint", "DATABASE_URL": "postgres://ann:hunter2@db.corp/shop", "TZ": "UTC", "AWS_KEY": "hunter3"}
+    env = {
+        "FLAVOUR": "mint",
+        "DATABASE_URL": "postgres://ann:hunter2@db.corp/shop",
+        "TZ": "UTC" * 999,
+        "AWS_KEY": "hunter3",
+    }
     (event,) = (await world.run("SETUP\nraise ValueError\n", setup=setup, env=env)).exceptions
     assert event.resource["process.runtime.version"] == platform.python_version()
     assert event.resource["os.type"] in {"linux", "darwin", "windows"}
     assert event.resource["host.arch"] in {"amd64", "arm64"}
     assert event.resource["process.environment_variable.FLAVOUR"] == "mint"
-    assert event.resource["process.environment_variable.TZ"] == "UTC"
+    assert event.resource["process.environment_variable.TZ"] == ("UTC" * 999)[:1024]
     assert event.resource["process.environment_variable.DATABASE_URL"] == "postgres://[redacted]@[host]/shop"
     assert "hunter" not in str(event)
     assert "host.name" not in event.resource
