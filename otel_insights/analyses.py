@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from otel_insights.component import Processor
 from otel_insights.errors import Refused
@@ -17,6 +19,23 @@ _log = logging.getLogger(__name__)
 
 _IDLE_NS = 600 * 10**9
 """Without telemetry there is one as seldom as this: silence tells something too (a cluster is quiet, a run stale)."""
+
+
+_KEPT: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """An analysis that was made."""
+
+    began_ns: int
+    seconds: float
+    demanded: bool
+    """Whether somebody asked for it."""
+    processors: Mapping[str, float]
+    """How long each took, in seconds."""
+    failed: tuple[str, ...]
+    """Those of them that failed: our log says why."""
 
 
 @dataclass(slots=True)
@@ -30,6 +49,9 @@ class Analyses:
     now_ns: Callable[[], int] = time.time_ns
     turns: int = 0
     """How often the interval has ended or somebody asked, whether there was something to do or not."""
+    latest: deque[Analysis] = field(default_factory=lambda: deque(maxlen=_KEPT))
+    """The last ones, the latest at the end."""
+    under_way: bool = False
     _arrived: bool = True
     """Whether telemetry came since the last one: true at first, for the store may hold what nobody has analysed."""
     _last_ns: int = 0
@@ -74,25 +96,34 @@ class Analyses:
             well = True
             if demands or self._arrived or self.now_ns() - self._last_ns >= _IDLE_NS:
                 self._arrived, self._last_ns = False, self.now_ns()
-                well = await self._analyse()
+                well = await self._analyse(demanded=bool(demands))
             self._demands = [demand for demand in self._demands if demand not in demands]
             for demand in demands:
                 if not demand.done():
                     demand.set_result(well)
             self.turns += 1
 
-    async def _analyse(self) -> bool:
-        well = True
-        for processor in self.processors:
-            began = time.perf_counter()
-            try:
-                await processor.analyse()
-            except Exception:  # noqa: BLE001 - whatever it is, telemetry goes on
-                _log.exception("the analysis of processors.%s failed; telemetry is not affected", processor.id)
-                self.metrics.add("otel_insights_analysis_failures", processor=str(processor.id))
-                self._arrived = True  # try again at the next turn
-                well = False
-            self.metrics.observe(
-                "otel_insights_analysis_duration_seconds", time.perf_counter() - began, processor=str(processor.id)
-            )
-        return well
+    async def _analyse(self, *, demanded: bool) -> bool:
+        began_ns, began = self.now_ns(), time.perf_counter()
+        took: dict[str, float] = {}
+        self.under_way = True
+        try:
+            failed = [str(one.id) for one in self.processors if not await self._of(one, took)]
+        finally:
+            self.under_way = False
+        self.latest.append(Analysis(began_ns, time.perf_counter() - began, demanded, took, tuple(failed)))
+        return not failed
+
+    async def _of(self, processor: Processor, took: dict[str, float]) -> bool:
+        began, id_ = time.perf_counter(), str(processor.id)
+        try:
+            await processor.analyse()
+        except Exception:  # noqa: BLE001 - whatever it is, telemetry goes on
+            _log.exception("the analysis of processors.%s failed; telemetry is not affected", processor.id)
+            self.metrics.add("otel_insights_analysis_failures", processor=id_)
+            self._arrived = True  # try again at the next turn
+            return False
+        finally:
+            took[id_] = time.perf_counter() - began
+            self.metrics.observe("otel_insights_analysis_duration_seconds", took[id_], processor=id_)
+        return True

@@ -10,15 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from otel_insights.cli_alerts import app as alerts_app
+from otel_insights.cli_analysis import app as analysis_app
 from otel_insights.cli_anomalies import app as anomalies_app
 from otel_insights.cli_clusters import app as clusters_app
 from otel_insights.cli_environments import add_commands as add_environments
+from otel_insights.cli_events import add_commands as add_events
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_export import add_commands as add_export
 from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
 from otel_insights.cli_runs import app as runs_app
 from otel_insights.cli_store import add_commands as add_store
+from otel_insights.cli_suggest import add_commands as add_suggest
 from otel_insights.cli_templates import app as templates_app
 
 # Commands import what they need inside: `--help` and completion are quick that way.
@@ -35,6 +38,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(clusters_app, name="clusters")
 app.add_typer(templates_app, name="templates")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(analysis_app, name="analysis")
 app.add_typer(anomalies_app, name="anomalies")
 app.add_typer(runs_app, name="runs")
 
@@ -165,6 +169,8 @@ def doctor(
 add_environments(app)
 add_export(app)
 add_explain(app)
+add_suggest(app)
 add_logs(app)
+add_events(app)
 add_store(app)
 add_recover(app)

@@ -288,3 +288,36 @@ async def test_an_alias_of_what_was_called_wrong_takes_its_place(running):
     assert second["tier"] == "established"
     assert second["conditions"] == first["aliases"][0]
     assert await running.told(semconv.SUGGESTION_CREATED) == 2
+
+
+async def test_suggest_tells_what_explains_an_error_and_whether_it_holds_for_these_packages(running, tmp_path):
+    cluster = await explained(running)
+    bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
+    bad.write_text("numpy==2.0\npandas==2.1\n")
+    good.write_text("numpy==1.26\npandas==2.1\n")
+    (found,) = await all_clusters(running.host.store)
+    error = f"{found.exception_type}: {found.title.partition(': ')[2]}"
+    code, out, _ = await cli("suggest", error, "--lock", bad, "--store", running.url)
+    assert code == 0
+    assert "here, established: 20 of the 20 failing environments run numpy 2.0" in out
+    assert cluster in out
+    _, out, _ = await cli("suggest", error, "--lock", good, "--store", running.url)
+    assert "not here, established" in out
+    _, out, _ = await cli("suggest", error, "--lock", good, "--store", running.url, "--json")
+    assert json.loads(out)["match"] is True
+    code, out, _ = await cli("suggest", "OddError: never seen", "--lock", good, "--store", running.url)
+    assert (code, out) == (1, "No error like this has been seen.\n")
+
+
+async def test_suggest_without_an_error_tells_all_that_is_known_of_the_packages(running, tmp_path):
+    await explained(running)
+    lock = tmp_path / "bad.txt"
+    lock.write_text("numpy==2.0\npandas==2.1\n")
+    code, out, _ = await cli("suggest", "--lock", lock, "--store", running.url)
+    assert code == 0
+    assert "fails: numpy 2.0" in out
+    lock.write_text("numpy==1.26\npandas==2.1\n")
+    code, out, _ = await cli("suggest", "--lock", lock, "--store", running.url)
+    assert (code, out) == (1, "Nothing is known to fail with these packages.\n")
+    assert (await cli("suggest", "--lock", tmp_path / "none.txt", "--store", running.url))[0] == 2
+    assert (await cli("suggest", "--store", "sqlite:////none/there.db"))[0] == 2

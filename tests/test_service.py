@@ -342,6 +342,20 @@ class TestAnalyses:
         assert one.metrics.value("otel_insights_analysis_failures", processor="think/a") == 2
         await one.stop()
 
+    async def test_the_last_ones_tell_how_long_each_took_and_what_failed(self, diary: Diary) -> None:
+        diary.failing["analyse think/a"] = RuntimeError("singular matrix")
+        one = service(diary, ANALYSING)
+        await one.start()
+        await one.analyse()
+        del diary.failing["analyse think/a"]
+        for _ in range(25):
+            await one.analyse()
+        assert [each.failed for each in one.analyses.latest] == [()] * 20
+        latest = one.analyses.latest[-1]
+        assert (latest.demanded, list(latest.processors)) == (True, ["think/a", "think/b"])
+        assert not one.analyses.under_way
+        await one.stop()
+
     async def test_the_schedule_analyses_once_at_first_and_then_only_what_has_arrived(self, diary: Diary) -> None:
         one = service(diary, ANALYSING, interval="1ms")
         await one.start()

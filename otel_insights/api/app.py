@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from otel_insights.api import (
+    analysis,
     anomalies,
     beacons,
     cluster_corrections,
@@ -19,6 +20,7 @@ from otel_insights.api import (
     metrics,
     problems,
     runs,
+    seen_events,
     suggest,
     suggestions,
     summaries,
@@ -56,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
     contents.install(app, service, tokens)
     for subject in (
         health,
+        analysis,
         clusters,
         cluster_corrections,
         suggest,
@@ -72,6 +75,7 @@ def create_app(service: Service) -> FastAPI:
         beacons,
         ingest,
         events,
+        seen_events,
     ):
         app.include_router(subject.routes(service))
     return app

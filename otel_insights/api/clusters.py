@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from otel_insights import store as storage
 from otel_insights.api.problems import Problem
-from otel_insights.api.shapes import AnalysisDone, ClusterInFull, ClusterPage
+from otel_insights.api.shapes import ClusterInFull, ClusterPage
 from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.service import Service
@@ -52,13 +52,6 @@ def routes(service: Service) -> APIRouter:
         ]
         more = await service.store.read(portrait, found.id)
         return ClusterInFull.model_validate({**await _row(service.store, found), **more, "examples": examples})
-
-    @router.post("/analysis", summary="Analyse now", tags=["analysis"])
-    async def analyse() -> AnalysisDone:
-        """Analyse all that has arrived until now, and return when that is done."""
-        if not await service.analyse():
-            raise Problem(500, "ANALYSIS_FAILED", "the analysis failed, wholly or in part: our log says why")
-        return AnalysisDone(status="done", clusters=len(await service.store.read(clusters.sizes)))
 
     return router
 

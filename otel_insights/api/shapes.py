@@ -250,10 +250,3 @@ class ClusterPage(Shape):
 
     items: list[Cluster]
     next: str | None = Field(description="Give this as `cursor` for the next page; null on the last one")
-
-
-class AnalysisDone(Shape):
-    """That an analysis has been made."""
-
-    status: str = Field(examples=["done"])
-    clusters: int
