@@ -93,8 +93,9 @@ class Exceptions(Processor):
         before = payload.data
         if found:
             ids = await self._commit(found)
-            await self._meet(found, ids)
-            stamp(payload, [(one, self._stamp_of(one, id_)) for one, id_ in zip(found, ids, strict=True)])
+            keys = [(one.sender.key.namespace, id_) for one, id_ in zip(found, ids, strict=True)]
+            await self._meet(found, keys)
+            stamp(payload, [(one, self._stamp_of(key)) for one, key in zip(found, keys, strict=True)])
         self._seen += 1
         if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
             self._audit(before, payload, len(found))
@@ -127,23 +128,20 @@ class Exceptions(Processor):
             return await store.write_little(occurrences.record, observed, now, self._recent, self._members)
         return await store.write(occurrences.record, observed, now, self._recent, self._members)
 
-    def _stamp_of(self, found: Found, id_: str) -> Stamp:
-        namespace = found.sender.key.namespace
-        member = self._members.get((namespace, id_))
+    def _stamp_of(self, key: tuple[str, str]) -> Stamp:
+        namespace, id_ = key
+        member = self._members.get(key)
         if member is None:
             self._unseen.add(namespace)
-            member = self._newcomers.get((namespace, id_))
+            member = self._newcomers.get(key)
         return _stamp(id_, member.cluster_id, member.probability) if member else _stamp(id_, "", 0.0)
 
-    async def _meet(self, found: Sequence[Found], ids: Sequence[str]) -> None:
+    async def _meet(self, found: Sequence[Found], keys: Sequence[tuple[str, str]]) -> None:
         """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
         now = self.host.now_ns()
-        keys: list[tuple[str, str]] = []
         news: list[Sighting] = []
-        for one, id_ in zip(found, ids, strict=True):
-            namespace, service, _ = one.sender.key
-            version, time_ns = one.sender.version, one.time_ns or now
-            keys.append((namespace, id_))
+        for one, (namespace, id_) in zip(found, keys, strict=True):
+            service, version, time_ns = one.sender.key.service, one.sender.version, one.time_ns or now
             if version and not self._news.is_old(namespace, id_, service, version, time_ns):
                 news.append(Sighting(namespace, id_, service, version, time_ns))
         if news:

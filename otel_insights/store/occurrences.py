@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
+from typing import TypeAlias
 
 from sqlite_utils import Database
 
@@ -26,7 +28,7 @@ from otel_insights.store.recent import Recent, index, indexed
 class _Raise:
     id: int
     fingerprint: str
-    complete: int
+    complete: bool
     keys: list[int] | None = None
     """To be written with it; None once it is written."""
 
@@ -94,7 +96,7 @@ def _shared(db: Database, recent: Recent, places: Sequence[int]) -> set[int]:
 def _begin_alone(db: Database, batch: _Batch, alone: Sequence[tuple[Observation, int]]) -> None:
     """Begin a raise for each observation that meets no other one in its place."""
     now_ns, numbers = batch.now_ns, batch.environments
-    rows = []
+    rows: list[_Row] = []
     for number, (one, place) in enumerate(alone, batch.next_id):
         print_, environment = one.fingerprint, one.environment
         keys = f"{one.key}{_keys_of(one).kept_text}"
@@ -114,7 +116,7 @@ def _begin_alone(db: Database, batch: _Batch, alone: Sequence[tuple[Observation,
                 keys,
             )
         )
-    db.conn.executemany(_ADDED, rows)
+    _add(db, rows)
     batch.recent.extend(batch.next_id, [place for _, place in alone], now_ns)
     batch.next_id += len(alone)
 
@@ -158,12 +160,12 @@ def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int
     held = {number: place for place in asked for number in batch.recent.at(place)}
     for place, keys in asked.items():
         rows = db.conn.execute(
-            "SELECT key, occurrence_id FROM known WHERE place = ?1 AND key < 0 UNION ALL SELECT key, occurrence_id"
+            "SELECT key, occurrence_id FROM known WHERE place = ?1 AND key = -1 UNION ALL SELECT key, occurrence_id"
             " FROM known WHERE place = ?1 AND key IN (SELECT value FROM json_each(?2))",
             [place, json.dumps(list(keys))],
         )
         for key, number in rows:
-            if key < 0:
+            if key == -1:
                 held[number] = place
             else:
                 batch.known[place, key] = number
@@ -173,7 +175,7 @@ def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int
             "SELECT id, fingerprint, complete FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
             [json.dumps(unread)],
         )
-        batch.raises.update({row[0]: _Raise(*row) for row in rows})
+        batch.raises.update({number: _Raise(number, print_, bool(complete)) for number, print_, complete in rows})
 
 
 def _read_keys(db: Database, batch: _Batch, held: Mapping[int, int]) -> None:
@@ -184,7 +186,7 @@ def _read_keys(db: Database, batch: _Batch, held: Mapping[int, int]) -> None:
     )
     for number, print_, complete, place, keys in rows:
         if held[number] == place:
-            batch.raises[number] = _Raise(number, print_, complete)
+            batch.raises[number] = _Raise(number, print_, bool(complete))
             batch.known.update({(place, int(key)): number for key in keys.split(",")})
 
 
@@ -205,7 +207,7 @@ def _place(db: Database, batch: _Batch, one: Observation, place: int) -> _Raise:
         one.fingerprint.id,
         complete=one.fingerprint.complete,
         from_fingerprint=raised.fingerprint,
-        from_complete=bool(raised.complete),
+        from_complete=raised.complete,
     ):
         _take_over(db, batch, raised, one.fingerprint)
     new = [one.key, *(key for key in keys.kept if (place, key) not in batch.known)]
@@ -228,17 +230,31 @@ def _take_over(db: Database, batch: _Batch, raised: _Raise, whole: Fingerprint) 
     )
 
 
-_ADDED = (
-    "INSERT INTO occurrence (id, namespace, fingerprint, environment_id, weight, time_ns, complete, trace_id,"
-    " span_id, recorded_ns, place, keys) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_Row: TypeAlias = tuple[int, str, str, int, float, int, bool, bytes, bytes, int, int, str]
+_COLUMNS = (
+    "id, namespace, fingerprint, environment_id, weight, time_ns, complete, trace_id, span_id, recorded_ns, place, keys"
 )
+_HOLDERS = f"({', '.join('?' * len(_COLUMNS.split()))})"
+_ROWS_AT_ONCE = 16
+"""A statement that adds so many takes a seventh less time for each."""
+_ADD = f"INSERT INTO occurrence ({_COLUMNS}) VALUES "  # noqa: S608 - names of columns, nothing else
+_ADD_ONE = _ADD + _HOLDERS
+_ADD_MANY = _ADD + ", ".join([_HOLDERS] * _ROWS_AT_ONCE)
+
+
+def _add(db: Database, rows: Sequence[_Row]) -> None:
+    rest = len(rows) % _ROWS_AT_ONCE
+    for start in range(0, len(rows) - rest, _ROWS_AT_ONCE):
+        db.conn.execute(_ADD_MANY, list(chain.from_iterable(rows[start : start + _ROWS_AT_ONCE])))
+    if rest:
+        db.conn.executemany(_ADD_ONE, rows[-rest:])
 
 
 def _save(db: Database, batch: _Batch) -> None:
     """Write what was begun and joined."""
     now_ns = batch.now_ns
-    db.conn.executemany(
-        _ADDED,
+    _add(
+        db,
         [
             (
                 raised.id,

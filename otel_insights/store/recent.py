@@ -104,24 +104,23 @@ def indexed(db: Database) -> int:
 def index(db: Database) -> None:
     """Put all occurrences into the index that are not in it.
 
-    Where one is the first of its place, as nearly all are, a negative key leads to its row, and so to its keys.
+    Where one is the first of its place, as nearly all are, the key -1 leads to its row, and so to its keys.
     The number of the last one stays on record, so that none is given twice when all are gone.
     """
     (last,) = db.conn.execute("SELECT coalesce(max(id), 0) FROM occurrence").fetchone()
     after = indexed(db)
     of_new = {"after": after, "last": last}
-    alone = db.conn.execute(
-        "INSERT INTO known SELECT place, -max(id), max(id) FROM occurrence WHERE id > :after AND id <= :last"
-        " GROUP BY place HAVING count(*) = 1 AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = occurrence.place)"
-        " ORDER BY place",
+    first = db.conn.execute(
+        "INSERT OR IGNORE INTO known SELECT place, -1, id FROM occurrence WHERE id > :after AND id <= :last"
+        " ORDER BY place, id",
         of_new,
     ).rowcount
-    if alone < last - after:
+    if first < last - after:
         db.conn.execute(
-            "INSERT OR IGNORE INTO known SELECT occurrence.place, value, occurrence.id FROM occurrence,"
-            " json_each('[' || occurrence.keys || ']') WHERE occurrence.id > :after AND occurrence.id <= :last"
-            " AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = occurrence.place AND known.key = -occurrence.id)"
-            " ORDER BY 1, 2",
+            "INSERT OR IGNORE INTO known SELECT place, value, occurrence.id FROM occurrence,"
+            " json_each('[' || keys || ']') WHERE occurrence.id > :after AND occurrence.id <= :last"
+            " AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = occurrence.place AND known.key = -1"
+            " AND known.occurrence_id = occurrence.id) ORDER BY 1, 2",
             of_new,
         )
     db.conn.execute("UPDATE setting SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'indexed'", [last])
