@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-import stringzilla
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
@@ -27,13 +26,13 @@ Located: TypeAlias = tuple[Any, int, int, bytes]
 position among the span's, where its content begins in the span's bytes, and that content."""
 
 
-def locate(span: bytes) -> Located | None:
+def locate(span: bytes, match: int) -> Located | None:
     """Find the exception event of a serialised span; None unless there is exactly one that is written as SDKs write it.
 
-    A span without one, with several, or with the event's name in some text, is to be parsed by whoever wants to know.
+    `match` is where the event's name (EVENT_NAMED_EXCEPTION) stands, negative if at several places: a span with several
+    events of the name, or with the name in some text, is to be parsed by whoever wants to know.
     """
-    hit = stringzilla.find(span, EVENT_NAMED_EXCEPTION)
-    if hit < _NAME_AT or stringzilla.find(span, EVENT_NAMED_EXCEPTION, hit + 1) >= 0:
+    if match < _NAME_AT:
         return None
     try:
         outline = _SPAN.FromString(span)
@@ -41,7 +40,7 @@ def locate(span: bytes) -> Located | None:
         return None
     for position, event in enumerate(outline.events):
         if event.startswith(EVENT_NAMED_EXCEPTION, _NAME_AT) and event[0] == _TIME:
-            start = hit - _NAME_AT  # this event holds the name, and the span has it once
+            start = match - _NAME_AT  # this event holds the name, and the span has it once
             if not span.endswith(_EVENT + varint(len(event)), 0, start):
                 return None
             return outline, position, start, event

@@ -91,7 +91,7 @@ class ResourceSlice:
 class Item:
     """A span, log record or metric in a payload, valid until the payload is edited. Compared by identity."""
 
-    __slots__ = ("_edition", "_place", "data", "resource", "scope")
+    __slots__ = ("_edition", "_place", "data", "match", "resource", "scope")
 
     def __init__(self, data: bytes, place: wire.Place, edition: object) -> None:
         self.data = data
@@ -100,6 +100,8 @@ class Item:
         """The serialised Resource, b"" if absent."""
         self.scope = place.scope
         """The serialised InstrumentationScope, b"" if absent."""
+        self.match = place.match
+        """Where in `data` the one match of a search begins; -1 if it has several, or was not searched for."""
         self._place = place
         self._edition = edition
 

@@ -84,7 +84,7 @@ def find_in_spans(payload: Payload, our_instance: str) -> tuple[list[Found], int
 
 def _located(item: Item, sender: Sender) -> Found | None:
     """Find a span's one exception without parsing what was seen before; None where that is not so simple."""
-    at = locate(item.data)
+    at = locate(item.data, item.match)
     if at is None:
         return None
     outline, position, start, event = at

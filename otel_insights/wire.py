@@ -46,6 +46,8 @@ class Place(NamedTuple):
     """The serialised Resource, b"" if absent."""
     scope: bytes
     """The serialised InstrumentationScope, b"" if absent."""
+    match: int = -1
+    """Where in the item's content the one match of a search begins; -1 if it has several, or was not searched for."""
 
 
 Field: TypeAlias = tuple[int, int, Extent]
@@ -170,18 +172,18 @@ def places_holding(data: bytes, needle: bytes) -> list[Place]:
                     return found
             if hit < inner[2]:
                 scope, items = _items_holding(data, inner, needle, hit)
-                found += [Place(outer, inner, item, resource, scope) for item in items]
+                found += [Place(outer, inner, item, resource, scope, match) for item, match in items]
     return found
 
 
-def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple[bytes, list[Extent]]:
-    """Find the scope, and the items that contain the needle, of one ScopeSpans; `hit` is the first match in it.
+def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple[bytes, list[tuple[Extent, int]]]:
+    """Find the scope, and the items with their match, of one ScopeSpans; `hit` is the first match in it.
 
     It goes on after the last match, for a scope may come late or twice, and the framing is to be proved.
     """
     _, at, end = inner
     scope = b""
-    items: list[Extent] = []
+    items: list[tuple[Extent, int]] = []
     size = len(needle)
     lengths = _LENGTHS
     while at < end:
@@ -205,8 +207,9 @@ def _items_holding(data: bytes, inner: Extent, needle: bytes, hit: int) -> tuple
             if hit < body:
                 hit = _find(data, needle, body)
             if hit + size <= after:
-                items.append((at, body, after))
-                hit = _find(data, needle, after)
+                following = _find(data, needle, hit + 1)
+                items.append(((at, body, after), hit - body if following + size > after else -1))
+                hit = following if following >= after else _find(data, needle, after)
         at = after
     return scope, items
 

@@ -35,10 +35,14 @@ odd = st.sampled_from(
 )
 
 
+def located(span):
+    return locate(span, span.find(EVENT_NAMED_EXCEPTION) if span.count(EVENT_NAMED_EXCEPTION) == 1 else -1)
+
+
 @given(spans, odd)
 def test_what_is_located_is_what_parsing_finds(span, tail):
     data = span.SerializeToString() + tail
-    found = locate(data)
+    found = located(data)
     if found is None:
         return
     outline, position, start, content = found
@@ -55,7 +59,7 @@ def test_what_is_located_is_what_parsing_finds(span, tail):
 @given(spans, odd)
 def test_a_longer_event_is_the_same_event_with_more(span, tail):
     data = span.SerializeToString() + tail
-    found = locate(data)
+    found = located(data)
     if found is None:
         return
     _, position, start, content = found
@@ -72,7 +76,7 @@ def test_an_exception_as_sdks_write_it_is_located():
     span = Span(trace_id=b"t" * 16, span_id=b"s" * 8, name="GET /", end_time_unix_nano=9)
     span.events.add(name="cache.miss", time_unix_nano=1)
     span.events.add(name="exception", time_unix_nano=2, attributes=[attribute("exception.type", "KeyError")])
-    found = locate(span.SerializeToString())
+    found = located(span.SerializeToString())
     assert found is not None
     outline, position, _, event = found
     assert (position, time_of(event), outline.end_time_unix_nano) == (1, 2, 9)
@@ -80,8 +84,8 @@ def test_an_exception_as_sdks_write_it_is_located():
 
 def test_two_exceptions_in_a_span_are_left_to_the_parser():
     span = Span(events=[Span.Event(name="exception", time_unix_nano=at) for at in (1, 2)])
-    assert locate(span.SerializeToString()) is None
+    assert located(span.SerializeToString()) is None
 
 
 def test_a_text_that_looks_like_the_event_is_none():
-    assert locate(Span(name=f"{'t' * 9}{NEEDLE}").SerializeToString()) is None
+    assert located(Span(name=f"{'t' * 9}{NEEDLE}").SerializeToString()) is None
