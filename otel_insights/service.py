@@ -18,6 +18,7 @@ from otel_insights.config import Config, Pipeline
 from otel_insights.payload import Payload, Signal
 from otel_insights.selfmetrics import SelfMetrics
 from otel_insights.store import Store
+from otel_insights.summariser import Summariser
 from otel_insights.worker import Worker
 
 DRAIN_SECONDS = 10.0
@@ -46,6 +47,8 @@ class Service:
     processors: dict[ComponentId, Processor] = field(init=False)
     exporters: dict[ComponentId, Exporter] = field(init=False)
     analyses: Analyses = field(init=False)
+    summariser: Summariser | None = field(default=None, init=False)
+    """What asks a language model, where one is configured."""
     _running: AsyncExitStack = field(default_factory=AsyncExitStack, init=False)
     _store: Store | None = field(default=None, init=False)
     _worker: Worker | None = field(default=None, init=False)
@@ -58,6 +61,9 @@ class Service:
         self.analyses = Analyses(
             tuple(self.processors.values()), self.config.analysis.interval, self.metrics, self.now_ns
         )
+
+        if self.config.summariser:
+            self.summariser = Summariser(self.config.summariser, lambda: self.store, self.now_ns, self.metrics)
 
     def _make(self, kind: Kind, class_: type[C]) -> dict[ComponentId, C]:
         made: dict[ComponentId, C] = {}
@@ -107,6 +113,8 @@ class Service:
     async def _start(self) -> None:
         self._store = Store.open(self.config.store.url, now_ns=self.clock)
         self._running.push_async_callback(self._close_store)
+        if self.summariser:
+            self._running.push_async_callback(self._bounded, "summariser", self.summariser.stop)
         self._worker = Worker()
         self._running.push_async_callback(self._bounded, "worker", self._worker.close)
         for kind, components in (

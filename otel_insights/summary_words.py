@@ -14,10 +14,10 @@ _NAMED: Final = 3
 def counted(total: float, one: str, many: str, text: str) -> str:
     """Say how often something was said.
 
-    >>> counted(1, "record says", "records say", "all is lost"), counted(1200, "record says", "records say", "why?")
-    ('1 record says: all is lost.', '1,200 records say: why?')
+    >>> counted(1, "record says", "records say", "lost at:"), counted(1200, "record says", "records say", "why?")
+    ('1 record says: lost at.', '1,200 records say: why?')
     """
-    sentence = f"{total:,.0f} {one if total == 1 else many}: {text}"
+    sentence = f"{total:,.0f} {one if total == 1 else many}: {text.rstrip(' :')}"
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
 
 

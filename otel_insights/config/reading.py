@@ -21,6 +21,7 @@ from otel_insights.config.sections import (
     File,
     PipelineSection,
     StoreSection,
+    SummariserSection,
     TelemetrySection,
 )
 from otel_insights.config.text import Source, parse, without_password
@@ -38,6 +39,7 @@ class Config:
     api: ApiSection | None
     analysis: AnalysisSection
     telemetry: TelemetrySection
+    summariser: SummariserSection | None = None
     warnings: tuple[str, ...] = ()
 
     def used(self, kind: Kind) -> list[ComponentId]:
@@ -56,6 +58,7 @@ class Config:
         }
         tree |= {"store": {"url": self.store_shown()}}
         tree |= {"api": self.api and _plain(self.api), "analysis": _plain(self.analysis)}
+        tree |= {"summariser": _plain(self.summariser)} if self.summariser else {}
         pipelines = {str(line): {kind.value: [*map(str, line.ids(kind))] for kind in Kind} for line in self.pipelines}
         tree["service"] = {"pipelines": pipelines, "telemetry": _plain(self.telemetry)}
         return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
@@ -99,6 +102,7 @@ def read(text: str, registry: Registry, environ: Mapping[str, str] = os.environ)
         file.api,
         file.analysis,
         file.service.telemetry,
+        file.summariser,
         (*warnings, *checked.unused()),
     )
 

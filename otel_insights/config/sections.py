@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from otel_insights.component import Settings
 from otel_insights.endpoint import Endpoint, host_and_port
 from otel_insights.errors import ConfigError
+from otel_insights.exporters.webhook_poster import check_url
 from otel_insights.receivers.otlp_doors import TlsSettings
 from otel_insights.store.database import path_of
 from otel_insights.units import ByteSize, Duration
@@ -138,6 +139,28 @@ class AnalysisSection(Section):
     """Time from the end of one analysis to the next, which is left out if nothing arrived meanwhile."""
 
 
+def _endpoint_url(text: str) -> str:
+    check_url(text)
+    return text.rstrip("/")
+
+
+class SummariserSection(Section):
+    """`summariser`: a language model that people may ask for a summary. Without it none is ever asked."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint_url)]
+    """What stands before `/chat/completions`."""
+    model: str = Field(min_length=1, max_length=200)
+    api_key: SecretStr | None = None
+    """Sent as a bearer token."""
+    timeout: Duration = Field(default=30.0, gt=0)
+    tokens_per_day: int = Field(default=100_000, ge=1)
+    """Of questions and replies together, a day of UTC: no question is asked that could bring it above."""
+    max_tokens: int = Field(default=400, ge=16)
+    """Of one reply."""
+    max_tokens_name: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """How the endpoint calls that."""
+
+
 class LogsSection(Section):
     """`service.telemetry.logs`: what we say ourselves, on standard error."""
 
@@ -168,7 +191,7 @@ class ServiceSection(Section):
 class File(Section):
     """A whole file. What a component's settings mean is its own matter, and checked apart."""
 
-    null_means_off = frozenset({"api"})
+    null_means_off = frozenset({"api", "summariser"})
 
     receivers: dict[str, Any] = Field(default_factory=dict)
     processors: dict[str, Any] = Field(default_factory=dict)
@@ -176,4 +199,5 @@ class File(Section):
     store: StoreSection = Field(default_factory=StoreSection)
     api: ApiSection | None = ApiSection()
     analysis: AnalysisSection = AnalysisSection()
+    summariser: SummariserSection | None = None
     service: ServiceSection = ServiceSection()

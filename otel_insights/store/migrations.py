@@ -19,6 +19,7 @@ from otel_insights.store.schema_metric_window import METRIC_WINDOW
 from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_template_states import TEMPLATE_STATES
 from otel_insights.store.schema_templates import TEMPLATES
+from otel_insights.store.schema_written_summaries import WRITTEN_SUMMARIES
 
 MIGRATIONS: tuple[tuple[str, str], ...] = (
     (
@@ -121,6 +122,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ANOMALIES,
     METRIC_WINDOW,
     ANOMALY_TRACES,
+    WRITTEN_SUMMARIES,
 )
 
 
