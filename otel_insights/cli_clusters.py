@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from otel_insights.cli_in_store import Config, Json, StoreUrl, in_store, say
+from otel_insights.cli_summariser import Write, have_written
 
 # Commands import what they need inside, as in cli.py.
 
@@ -61,11 +62,20 @@ def show(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = F
 
 
 @app.command("summary")
-def summary(id_: Id, store: StoreUrl = "", config: Config = None, as_json: Json = False) -> None:  # noqa: FBT002
+def summary(
+    id_: Id,
+    write: Write = False,  # noqa: FBT002
+    store: StoreUrl = "",
+    config: Config = None,
+    as_json: Json = False,  # noqa: FBT002
+) -> None:
     """Say in a few sentences what a cluster is, with what explains it."""
     from otel_insights import summary_listing  # noqa: PLC0415
+    from otel_insights.summary_requests import Subject  # noqa: PLC0415
 
-    one = in_store(store, config, lambda db, _: summary_listing.of_cluster(db, id_))
+    if write:
+        have_written(store, config, "cluster", id_)
+    one = in_store(store, config, lambda db, _: summary_listing.whole(db, Subject("cluster", id_)))
     typer.echo(json.dumps(one, indent=2) if as_json else "\n".join(summary_listing.lines(one)))
 
 

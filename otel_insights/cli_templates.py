@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from otel_insights.cli_in_store import Config, Json, StoreUrl, in_store, say
+from otel_insights.cli_summariser import Write, have_written
 
 # Commands import what they need inside, as in cli.py.
 
@@ -67,6 +68,7 @@ def summary(
     namespace: Namespace = None,
     severity: Annotated[str, typer.Option(help="Of lines logged so; an empty one: of all.")] = "ERROR",
     text: Text = "",
+    write: Write = False,  # noqa: FBT002
     store: StoreUrl = "",
     config: Config = None,
     as_json: Json = False,  # noqa: FBT002
@@ -74,9 +76,15 @@ def summary(
     """Say in a few sentences what services log alike: the most frequent errors across all of them."""
     from otel_insights import summary_listing  # noqa: PLC0415
     from otel_insights.store.log_views import Wanted  # noqa: PLC0415
+    from otel_insights.summary_requests import Subject  # noqa: PLC0415
 
+    if write and not id_:
+        raise typer.BadParameter("--write needs the ID of what is to be summarised")
     if id_:
-        one = in_store(store, config, lambda db, _: summary_listing.of_log_cluster(db, id_))
+        if write:
+            have_written(store, config, "log-cluster", id_)
+        subject = Subject("log-cluster", id_)
+        one = in_store(store, config, lambda db, _: summary_listing.whole(db, subject))
         typer.echo(json.dumps(one, indent=2) if as_json else "\n".join(summary_listing.lines(one)))
         return
     found = in_store(store, config, lambda db, _: summary_listing.alike(db, Wanted(namespace, service, severity, text)))

@@ -96,7 +96,7 @@ class Summariser:
             await self.store().write(fold)
             asked = await self.store().read(draft, subject)
             if asked is None:
-                raise WrongCorrection(f"there is no {subject.kind} {subject.id!r}")
+                raise WrongCorrection(subject.unknown)
             key = asked.key(self.model)
             kept = await self.store().read(written_summaries.get, key)
             if kept is not None:

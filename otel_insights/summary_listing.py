@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from otel_insights import cluster_summaries, log_summaries
+from otel_insights import log_summaries
 from otel_insights.store import templates
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.log_views import Wanted
+from otel_insights.summary_requests import Subject, told
 
 
 def alike(db: Database, wanted: Wanted) -> list[dict[str, Any]]:
@@ -19,21 +20,12 @@ def alike(db: Database, wanted: Wanted) -> list[dict[str, Any]]:
     return log_summaries.summaries(db, wanted)
 
 
-def of_log_cluster(db: Database, cluster_id: str) -> dict[str, Any]:
-    """Read the summary of what services log alike. Raises WrongCorrection for an unknown id."""
+def whole(db: Database, subject: Subject) -> dict[str, Any]:
+    """Read the summary of one thing, and what a model wrote of it. Raises WrongCorrection for an unknown id."""
     templates.fold(db)
-    found = log_summaries.summary(db, cluster_id)
+    found = told(db, subject)
     if found is None:
-        raise WrongCorrection(f"there is no group of log templates {cluster_id!r}")
-    return found
-
-
-def of_cluster(db: Database, cluster_id: str) -> dict[str, Any]:
-    """Read the summary of a cluster of exceptions. Raises WrongCorrection for an unknown id."""
-    templates.fold(db)
-    found = cluster_summaries.summary(db, cluster_id)
-    if found is None:
-        raise WrongCorrection(f"there is no cluster {cluster_id!r}")
+        raise WrongCorrection(subject.unknown)
     return found
 
 
@@ -46,5 +38,8 @@ def lines(one: Mapping[str, Any]) -> Iterator[str]:
     """Write a summary with what explains it, and the top examples, for a person."""
     yield line(one)
     yield from one["explanation"]
+    if written := one["written"]:
+        was = "" if written["is_current"] else ", of what was known then"
+        yield f"{written['model']} wrote on {written['time'][:16].replace('T', ' ')}{was}: {written['text']}"
     for sample in one["sample_messages"]:
         yield f"  {sample[:500]}"

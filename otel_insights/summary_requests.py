@@ -13,7 +13,8 @@ from sqlite_utils import Database
 
 from otel_insights import cluster_summaries, log_summaries
 from otel_insights.redaction import Redactor
-from otel_insights.store import redacted
+from otel_insights.report import rfc3339
+from otel_insights.store import redacted, written_summaries
 
 _TASK: Final = (
     "You summarise errors for the engineers who run the services that told them. The user's message is JSON: facts, and"
@@ -38,6 +39,7 @@ _WHAT: Final[Mapping[Kind, str]] = {
     "log-cluster": "log lines of one kind",
     "cluster": "exceptions of one kind",
 }
+_NAMES: Final[Mapping[Kind, str]] = {"log-cluster": "group of log templates", "cluster": "cluster"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class Subject:
     def __str__(self) -> str:
         """Write it as the store has it."""
         return f"{self.kind} {self.id}"
+
+    @property
+    def unknown(self) -> str:
+        """Say to a person that there is nothing of the kind."""
+        return f"there is no {_NAMES[self.kind]} {self.id!r}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,31 @@ def draft(db: Database, subject: Subject) -> Draft | None:
     The counts have to be folded. The subject of the draft is what goes on for it, if it was merged.
     """
     found = _SUMMARIES[subject.kind](db, subject.id)
+    return None if found is None else _draft(db, subject.kind, found)
+
+
+def told(db: Database, subject: Subject) -> dict[str, Any] | None:
+    """Write the summary that follows from what is known, and the latest that a model wrote; None for an unknown id."""
+    found = _SUMMARIES[subject.kind](db, subject.id)
     if found is None:
         return None
-    facts = json.dumps(_facts(redacted.redactor(db), subject.kind, found), ensure_ascii=False, indent=1)
+    asked = _draft(db, subject.kind, found)
+    written = written_summaries.latest(db, str(asked.subject))
+    return found | {
+        "written": written
+        and {
+            "text": written.text,
+            "model": written.model,
+            "time": rfc3339(written.created_ns),
+            "is_current": written.key == asked.key(written.model),
+        }
+    }
+
+
+def _draft(db: Database, kind: Kind, found: Mapping[str, Any]) -> Draft:
+    facts = json.dumps(_facts(redacted.redactor(db), kind, found), ensure_ascii=False, indent=1)
     messages = ({"role": "system", "content": _TASK}, {"role": "user", "content": facts})
-    return Draft(Subject(subject.kind, found["cluster_id"]), messages)
+    return Draft(Subject(kind, found["cluster_id"]), messages)
 
 
 def _facts(clean: Redactor, kind: Kind, found: Mapping[str, Any]) -> dict[str, Any]:

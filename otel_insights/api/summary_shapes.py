@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from otel_insights.api.shapes import Shape
@@ -20,6 +22,22 @@ class Summary(Shape):
     model_version: str = Field(description="How groups and summaries are made", examples=["templates-2"])
 
 
+class WrittenSummary(Shape):
+    """What a language model wrote: a person asked it to."""
+
+    text: str
+    model: str
+    time: str = Field(description="RFC 3339")
+    is_current: bool = Field(description="Whether it was asked about all that is known now")
+
+
+class Written(Shape):
+    """What became of the wish for a summary by a language model."""
+
+    written: WrittenSummary | None
+    writing: str | None = Field(description="`under way`, or why there is none", examples=["under way"])
+
+
 class LogCluster(Summary):
     """Templates of all services that say the same, in a few sentences."""
 
@@ -35,7 +53,7 @@ class LogClusters(Shape):
     items: list[LogCluster]
 
 
-class LogClusterInFull(LogCluster):
+class LogClusterInFull(LogCluster, Written):
     """Templates of all services that say the same, with what explains them."""
 
     explanation: list[str] = Field(
@@ -44,9 +62,16 @@ class LogClusterInFull(LogCluster):
     )
 
 
-class ClusterSummary(Summary):
+class ClusterSummary(Summary, Written):
     """A cluster of exceptions in a few sentences."""
 
     explanation: list[str] = Field(
         description="Sentences: its state, what explains it by the configuration, which log lines rose with it"
     )
+
+
+class SummaryAsked(Shape):
+    """That a language model is asked, in the background; its text will be with the summary."""
+
+    status: Literal["under way"]
+    model: str

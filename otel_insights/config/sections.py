@@ -140,7 +140,10 @@ class AnalysisSection(Section):
 
 
 def _endpoint_url(text: str) -> str:
-    check_url(text)
+    try:
+        check_url(text)
+    except ValueError:
+        raise ValueError("expected a URL such as https://api.openai.com/v1, without credentials") from None
     return text.rstrip("/")
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlite_utils import Database
@@ -21,15 +22,22 @@ def transact(url: str, work: Callable[[Database, int], T]) -> T:
     What it raises is raised here, and of its changes nothing stays. Raises ConfigError where there is no such store,
     and Refused where it cannot be written.
     """
-    path = path_of(url)
-    if path is None or not path.exists():
-        raise ConfigError("store.url", f"expected a store that exists, as sqlite:///FILE, got {url!r}")
     return asyncio.run(_transact(url, work))
 
 
 async def _transact(url: str, work: Callable[[Database, int], T]) -> T:
+    async with opened(url) as store:
+        return await store.write(work, time.time_ns())
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """Open a store that exists, for several transactions. Raises ConfigError where there is no such store."""
+    path = path_of(url)
+    if path is None or not path.exists():
+        raise ConfigError("store.url", f"expected a store that exists, as sqlite:///FILE, got {url!r}")
     store = Store.open(url)
     try:
-        return await store.write(work, time.time_ns())
+        yield store
     finally:
         await store.close()

@@ -40,8 +40,8 @@ async def client_of(service: Service, **options) -> AsyncIterator[httpx.AsyncCli
 
 
 @asynccontextmanager
-async def running(api: str = "{}", store: str = "sqlite://") -> AsyncIterator[Service]:
-    service = Service(read(CONFIG.format(api=api, store=store), available(), {}), available())
+async def running(api: str = "{}", store: str = "sqlite://", more: str = "") -> AsyncIterator[Service]:
+    service = Service(read(CONFIG.format(api=api, store=store) + more, available(), {}), available())
     await service.start()
     try:
         yield service

@@ -10,12 +10,13 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from sqlite_utils import Database
 
-from otel_insights import cluster_summaries
 from otel_insights.analysis.spikes import HOUR_NS
 from otel_insights.api.pages.drawing import Trend, span, trend
 from otel_insights.api.pages.rendering import back_to, page, pages
+from otel_insights.api.pages.summary_forms import model_of
 from otel_insights.api.pages.trace_links import trace_links
 from otel_insights.api.problems import Problem
+from otel_insights.api.summaries import summary_of
 from otel_insights.explained import Shown, show
 from otel_insights.portrait import portrait
 from otel_insights.service import Service
@@ -23,6 +24,7 @@ from otel_insights.store import cluster_lists, clusters, sightings
 from otel_insights.store.cluster_lists import Member
 from otel_insights.store.clusters import Example
 from otel_insights.store.sightings import Version
+from otel_insights.summary_requests import Subject
 
 _BAR_HOURS, _BARS = 2, 84
 LINE: Final = 160
@@ -44,8 +46,6 @@ class Portrayed:
     """Each with its place on a line: where it begins, and how long it is."""
     neighbours: Sequence[tuple[str, str]]
     """Ids and titles of what it could be merged with."""
-    summary: Mapping[str, Any]
-    """What `cluster_summaries.summary` tells."""
 
 
 def routes(service: Service) -> APIRouter:
@@ -61,7 +61,9 @@ def routes(service: Service) -> APIRouter:
         id_ = found.shown.cluster.id
         if id_ != cluster_id:
             return back_to(f"/clusters/{quote(id_, safe='')}", f"{cluster_id} is part of this cluster now.")
-        return page(request, "cluster.html", {"all": found, "trace_link": links, "line": LINE})
+        summary = await summary_of(service, Subject("cluster", id_))
+        values = {"all": found, "trace_link": links, "line": LINE, "summary": summary, "model": model_of(service)}
+        return page(request, "cluster.html", values)
 
     return router
 
@@ -81,7 +83,6 @@ def _read(db: Database, cluster_id: str, now_ns: int) -> Portrayed | None:
         {one.fingerprint: one for one in found},
         _placed(sightings.versions(db, id_)),
         cluster_lists.neighbours(db, id_),
-        cluster_summaries.summary(db, id_) or {},
     )
 
 

@@ -10,11 +10,13 @@ from sqlite_utils import Database
 
 from otel_insights import log_summaries
 from otel_insights.api.pages.rendering import page, pages
-from otel_insights.api.problems import Problem
+from otel_insights.api.pages.summary_forms import model_of
+from otel_insights.api.summaries import summary_of
 from otel_insights.service import Service
 from otel_insights.store import template_lists
 from otel_insights.store.log_views import Wanted
 from otel_insights.store.templates import fold
+from otel_insights.summary_requests import Subject
 
 _MOST: Final = 50
 
@@ -37,11 +39,8 @@ def routes(service: Service) -> APIRouter:
 
     @router.get("/log-clusters/{cluster_id}")
     async def log_cluster(request: Request, cluster_id: str) -> Response:
-        await service.store.write(fold)
-        one = await service.store.read(log_summaries.summary, cluster_id)
-        if one is None:
-            raise Problem(404, "UNKNOWN_LOG_CLUSTER", f"there is no group of log templates {cluster_id!r}")
-        return page(request, "log_cluster.html", {"one": one})
+        one = await summary_of(service, Subject("log-cluster", cluster_id))
+        return page(request, "log_cluster.html", {"one": one, "model": model_of(service)})
 
     return router
 
