@@ -20,10 +20,12 @@ from otel_insights.client.late_hooks import (
     ASYNCIO,
     IPYTHON,
     MULTIPROCESSING,
+    UVLOOP,
     Waiting,
     asyncio_hook,
     ipython_hook,
     multiprocessing_hook,
+    uvloop_hook,
 )
 from otel_insights.client.qt import BINDINGS, Messages
 from otel_insights.client.settings import Settings, opted_out, settings
@@ -147,6 +149,7 @@ def instrument(
         for hook in _installed.hooks:
             hook.install()
         _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
+        _when_imported(UVLOOP, lambda module: uvloop_hook(module, capture))
         _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
         _when_imported(IPYTHON, lambda module: ipython_hook(module, capture))
         _when_imported(FUTURES, lambda module: futures_hook(module, capture))

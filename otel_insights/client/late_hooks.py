@@ -1,4 +1,4 @@
-"""Places that exist once a module is imported: asyncio's loops, multiprocessing's children, IPython's cells.
+"""Places that exist once a module is imported: loops (asyncio, uvloop), children of multiprocessing, cells of IPython.
 
 None is imported for our sake: a finder waits for them and steps aside.
 """
@@ -18,14 +18,23 @@ from otel_insights.client.hooks import Capture, Hook
 
 ASYNCIO, MULTIPROCESSING = "asyncio.base_events", "multiprocessing.process"
 IPYTHON = "IPython.core.interactiveshell"
+UVLOOP = "uvloop"
 
 
 def asyncio_hook(module: ModuleType, capture: Capture) -> Hook:
     """See what reaches a loop's exception handler, in loops that are there and in those made later.
 
-    Loops that do not derive from asyncio's `BaseEventLoop` (uvloop) are not seen.
+    Loops that derive neither from asyncio's `BaseEventLoop` nor from uvloop's `Loop` are not seen.
     """
+    return _loop_hook(module.BaseEventLoop, capture)
 
+
+def uvloop_hook(module: ModuleType, capture: Capture) -> Hook:
+    """See the same in loops of uvloop, whose class is Python's own around a compiled one."""
+    return _loop_hook(module.Loop, capture)
+
+
+def _loop_hook(loop: type, capture: Capture) -> Hook:
     def make(before: Any, hook: Hook) -> Any:
         def call_exception_handler(self: Any, context: dict[str, Any]) -> Any:
             if hook.active and isinstance(exception := context.get("exception"), BaseException):
@@ -34,7 +43,7 @@ def asyncio_hook(module: ModuleType, capture: Capture) -> Hook:
 
         return call_exception_handler
 
-    return Hook(module.BaseEventLoop, "call_exception_handler", make)
+    return Hook(loop, "call_exception_handler", make)
 
 
 def multiprocessing_hook(module: ModuleType, capture: Capture, die: Callable[[], object]) -> Hook:

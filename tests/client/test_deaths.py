@@ -1,5 +1,7 @@
 """Each way to die: it arrives exactly once, and the process ends as it does without us."""
 
+import importlib.util
+
 import pytest
 
 MAIN = """
@@ -46,6 +48,24 @@ SETUP
 async def main():
     raise OSError("out of main")
 asyncio.run(main())
+"""
+IN_UVLOOP = """
+SETUP
+import asyncio, gc, uvloop
+async def fail():
+    raise RuntimeError("in a task")
+async def main():
+    task = asyncio.ensure_future(fail())
+    await asyncio.wait([task])
+    del task
+    gc.collect()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, told: print("the handler of the application:", told["exception"]))
+    loop.call_soon(lambda: 1 / 0)
+    await asyncio.sleep(0)
+loop = uvloop.new_event_loop()
+loop.run_until_complete(main())
+loop.close()
 """
 DELETED = """
 SETUP
@@ -197,6 +217,17 @@ async def test_an_exception_arrives_once_and_the_process_ends_as_without_us(worl
     assert event.attributes["otel_insights.exception.handled"] is False
     assert "Traceback (most recent call last):" in event.attributes["exception.stacktrace"]
     assert event.resource["service.name"] == "shop"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
+async def test_loops_of_uvloop_are_seen_too(world):
+    outcome, _ = await world.both(IN_UVLOOP)
+    told = [
+        (one.attributes["exception.type"], one.attributes["otel_insights.exception.mechanism"])
+        for one in outcome.exceptions
+    ]
+    assert told == [("RuntimeError", "asyncio"), ("ZeroDivisionError", "asyncio")]
+    assert outcome.out == "the handler of the application: division by zero\n"
 
 
 @pytest.mark.parametrize(
