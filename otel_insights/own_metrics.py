@@ -14,8 +14,9 @@ from sqlite_utils import Database
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
-from otel_insights.store import anomalies, clusters, log_views, runs, suggestions
+from otel_insights.store import anomalies, clusters, log_views, outbox, run_tally, suggestions
 from otel_insights.store.log_views import LogCount
+from otel_insights.store.run_tally import Tallies
 
 _UNITS = {name.name: name.unit for name in semconv.EMITTED if name.kind == "metric"}
 _MEANINGS = {name.name: name.meaning for name in semconv.EMITTED if name.kind == "metric"}
@@ -54,7 +55,8 @@ def found(db: Database) -> list[Family]:
         Family(
             semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
         ),
-        *_of_runs(runs.tallies(db)),
+        *_of_runs(run_tally.tallies(db)),
+        Family(semconv.FINDINGS_DROPPED, [({}, outbox.dropped(db))], is_sum=True),
         Family(
             semconv.ANOMALIES,
             [
@@ -68,17 +70,22 @@ def found(db: Database) -> list[Family]:
     ]
 
 
-def _of_runs(tallies: Sequence[runs.Tally]) -> list[Family]:
-    counts, items = [], Counter[tuple[str, str, str]]()
-    for one in tallies:
+def _of_runs(tallies: Tallies) -> list[Family]:
+    counts: list[tuple[Mapping[str, str], float]] = []
+    items = Counter[tuple[str, str, str]]()
+    for one in tallies.most:
         whose = {semconv.RUN_AGENT: one.agent_name, semconv.RUN_JOB_TYPE: one.job_type}
         counts.append(({**whose, semconv.RUN_STATUS: one.status}, one.runs))
         items.update({(one.agent_name, one.job_type, result): count for result, count in one.items.items()})
     keys = (semconv.RUN_AGENT, semconv.RUN_JOB_TYPE, semconv.RUN_ITEM_RESULT)
-    return [
-        Family(semconv.RUNS, counts),
-        Family(semconv.RUN_ITEM_COUNT, [(dict(zip(keys, key, strict=True)), count) for key, count in items.items()]),
+    itemised: list[tuple[Mapping[str, str], float]] = [
+        (dict(zip(keys, key, strict=True)), count) for key, count in items.items()
     ]
+    if tallies.others:
+        other = {semconv.METRIC_OVERFLOW: "true"}
+        counts.append((other, tallies.others))
+        itemised += [({**other, semconv.RUN_ITEM_RESULT: one}, many) for one, many in tallies.other_items.items()]
+    return [Family(semconv.RUNS, counts), Family(semconv.RUN_ITEM_COUNT, itemised)]
 
 
 def _labels(one: LogCount) -> Mapping[str, str]:

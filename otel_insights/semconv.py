@@ -153,6 +153,7 @@ METRIC_OVERFLOW: Final = "otel.metric.overflow"
 RUNS: Final = "otel_insights.runs"
 OPERATION_NAME: Final = "otel_insights.operation.name"
 OPERATION_DURATION: Final = "otel_insights.operation.duration"
+FINDINGS_DROPPED: Final = "otel_insights.findings.dropped"
 RUN_ITEM_COUNT: Final = "otel_insights.run.item.count"
 RUN_ITEM_RESULT: Final = "otel_insights.run.item.result"
 
@@ -264,5 +265,6 @@ EMITTED: Final = (
     Name(SUGGESTIONS, "metric", "{suggestion}", "Suggestions that hold, by tier (gauge)"),
     Name(RUNS, "metric", "{run}", "Runs that are kept, by agent, job type and status (gauge)"),
     Name(RUN_ITEM_COUNT, "metric", "{item}", "Items of these, by agent, job type and result (gauge)"),
+    Name(FINDINGS_DROPPED, "metric", "{finding}", "Findings that made room before the next hop had taken them (sum)"),
 )
 """The catalogue: docs/names.md is checked against it."""

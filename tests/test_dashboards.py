@@ -92,7 +92,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     both = {"receivers": ["otlp_http"], "processors": ["environments", "exceptions", "suggestions"]}
     config = {
         "receivers": {"otlp_http": {"endpoint": f"127.0.0.1:{otlp}"}, "insights": None},
-        "processors": dict.fromkeys([*both["processors"], "logs", "anomalies"]),
+        "processors": dict.fromkeys([*both["processors"], "logs", "anomalies", "runs"]),
         "exporters": {
             "debug": None,
             "otlp": {"endpoint": f"http://127.0.0.1:{otlp}", "protocol": "http"},
@@ -103,7 +103,7 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "service": {
             "pipelines": {
                 "traces": both | {"exporters": ["debug"]},
-                "logs": both | {"processors": [*both["processors"], "logs"], "exporters": ["debug"]},
+                "logs": both | {"processors": [*both["processors"], "logs", "runs"], "exporters": ["debug"]},
                 "metrics": {"receivers": ["otlp_http"], "processors": ["anomalies"], "exporters": ["debug"]},
                 "logs/findings": {"receivers": ["insights"], "exporters": ["otlp", "webhook"]},
             }
@@ -116,6 +116,9 @@ def insights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             until("a service that is up", lambda: httpx.get(f"{url}/healthz").is_success)
             feed(f"http://127.0.0.1:{otlp}")
+            ended = [{"agent_name": "crawler", "job_type": "nightly", "status": status, "items_failed": 1}
+                     for status in ("success", "failed")]  # fmt: skip
+            httpx.post(f"{url}/api/v1/runs/batch", json=ended).raise_for_status()
             httpx.post(f"{url}/api/v1/analysis", timeout=60).raise_for_status()
             yield url
         finally:

@@ -16,6 +16,7 @@ from otel_insights.store.schema_log_patterns import LOG_PATTERNS
 from otel_insights.store.schema_log_tally import LOG_TALLY
 from otel_insights.store.schema_log_window import LOG_WINDOW
 from otel_insights.store.schema_metric_window import METRIC_WINDOW
+from otel_insights.store.schema_run_tally import RUN_TALLY
 from otel_insights.store.schema_runs import RUNS
 from otel_insights.store.schema_template_states import TEMPLATE_STATES
 from otel_insights.store.schema_templates import TEMPLATES
@@ -123,6 +124,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     METRIC_WINDOW,
     ANOMALY_TRACES,
     WRITTEN_SUMMARIES,
+    RUN_TALLY,
 )
 
 

@@ -1,11 +1,17 @@
-"""Findings on their way out: written in the transaction of the state that they report, so none is ever lost."""
+"""Findings on their way out: written in the transaction of the state that they report, and kept until they leave."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlite_utils import Database
+
+MOST_KEPT: Final = 100_000
+"""Findings, sent or not: where nothing takes any, the oldest make room, and are counted."""
+_MOST_AT_ONCE: Final = 500
+_DROPPED: Final = "findings_dropped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +31,22 @@ class Waiting:
 
 
 def put(db: Database, findings: Iterable[Finding]) -> None:
-    """Add findings; one that was written before stays as it was."""
-    db.conn.executemany(
-        "INSERT INTO outbox (finding_id, record) VALUES (?, ?) ON CONFLICT DO NOTHING",
-        [(one.id, one.record) for one in findings],
-    )
+    """Add findings; one that was written before stays as it was. The oldest beyond `MOST_KEPT` go, sent or not."""
+    new = [(one.id, one.record) for one in findings]
+    if not new:
+        return
+    db.conn.executemany("INSERT INTO outbox (finding_id, record) VALUES (?, ?) ON CONFLICT DO NOTHING", new)
+    last = db.conn.execute("SELECT max(id) FROM outbox").fetchone()[0]
+    lost = db.conn.execute("DELETE FROM outbox WHERE id <= ? AND sent_ns IS NULL", [last - MOST_KEPT]).rowcount
+    db.conn.execute("DELETE FROM outbox WHERE id <= ?", [last - MOST_KEPT])
+    if lost:
+        db.conn.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_DROPPED, str(dropped(db) + lost)])
+
+
+def dropped(db: Database) -> int:
+    """Tell how many findings have made room before they had left, since the store began."""
+    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_DROPPED]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def waiting(db: Database, limit: int = 500) -> list[Waiting]:
@@ -46,5 +63,8 @@ def mark(db: Database, numbers: Sequence[int], time_ns: int, refused: str | None
 
 
 def forget_before(db: Database, time_ns: int) -> None:
-    """Drop findings that left before a time."""
-    db.execute("DELETE FROM outbox WHERE sent_ns < ?", [time_ns])
+    """Drop findings that left before a time, some of the oldest."""
+    db.execute(  # of the oldest alone: a look at all of them, whenever one leaves, would hold up who writes
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox ORDER BY id LIMIT ?) AND sent_ns < ?",
+        [_MOST_AT_ONCE, time_ns],
+    )

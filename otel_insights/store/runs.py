@@ -241,30 +241,6 @@ def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
     return [Run(*row) for row in rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Runs of one agent, kind of job and status."""
-
-    agent_name: str
-    job_type: str
-    status: str
-    runs: int
-    items: Mapping[str, int]
-    """By what became of them: discovered, succeeded, failed, skipped."""
-
-
-def tallies(db: Database, most: int = 1000) -> list[Tally]:
-    """Count the runs that are kept, the most frequent first."""
-    results = ("discovered", "succeeded", "failed", "skipped")
-    sums = ", ".join(f"coalesce(sum(items_{one}), 0)" for one in results)
-    rows = db.execute(
-        f"SELECT agent_name, job_type, status, count(*), {sums} FROM run"  # noqa: S608 - names of our own
-        " GROUP BY agent_name, job_type, status ORDER BY count(*) DESC LIMIT ?",
-        [most],
-    )
-    return [Tally(row[0], row[1], row[2], row[3], dict(zip(results, row[4:], strict=True))) for row in rows]
-
-
 def forget(db: Database, created_before_ns: int, most_runs: int) -> int:
     """Drop runs that are old, or beyond a number, `MOST_AT_ONCE` of them; returns how many went."""
     gone = [
