@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import warnings
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -35,6 +36,16 @@ def guarded(function: Callable[_P, _R]) -> Callable[_P, _R | None]:
             return None
 
     return call
+
+
+def refused(error: Exception) -> None:
+    """Warn that what `instrument()` was told cannot be heeded, at the line that calls it; under our own tests, raise.
+
+    What goes wrong in us stays in a log that few read; a mistake in a setting has to be seen by who made it.
+    """
+    if os.environ.get(STRICT) == "1":
+        raise error
+    warnings.warn(f"otel_insights reports nothing: {error}", RuntimeWarning, stacklevel=4)
 
 
 def once(what: str, *, exc_info: bool = False) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from otel_insights.client import plain
 from otel_insights.client.endings import Termination, exit_hook
 from otel_insights.client.futures import FUTURES, futures_hook
-from otel_insights.client.guard import guarded, once
+from otel_insights.client.guard import guarded, once, refused
 from otel_insights.client.hooks import Place, standard
 from otel_insights.client.late_hooks import (
     ASYNCIO,
@@ -110,53 +110,61 @@ def instrument(
     Arguments win over OTEL_* and OTEL_INSIGHTS_* variables; OTEL_SDK_DISABLED, DO_NOT_TRACK and
     OTEL_INSIGHTS_ENABLED=false are obeyed whatever the arguments. Never raises. docs/instrument.md has each argument.
     """
-    global _installed  # noqa: PLW0603 - a process has one
     with _lock:
         if _installed is not None or opted_out():
             return
-        chosen = settings(
-            service_name,
-            service_version,
-            resource_attributes=resource_attributes,
-            endpoint=endpoint,
-            headers=headers,
-            stacktrace=stacktrace,
-            environment_variables=environment_variables,
-            packages=packages,
-            local_variables=local_variables,
-            hash_salt=hash_salt,
-            rules=rules,
-            keep=keep,
-            hash=hash,
-            patterns=patterns,
-            flush_timeout=flush_timeout,
-            spool=spool,
-            sampling=sampling,
-            level=level,
-            installation_id=installation_id,
-            process_metrics=process_metrics,
-        )
-        # the SDK is loaded by who uses it, not by who opted out
-        from otel_insights.client.pipeline import build  # noqa: PLC0415
-        from otel_insights.client.tracing import giving_way, join  # noqa: PLC0415
+        try:
+            chosen = settings(
+                service_name,
+                service_version,
+                resource_attributes=resource_attributes,
+                endpoint=endpoint,
+                headers=headers,
+                stacktrace=stacktrace,
+                environment_variables=environment_variables,
+                packages=packages,
+                local_variables=local_variables,
+                hash_salt=hash_salt,
+                rules=rules,
+                keep=keep,
+                hash=hash,
+                patterns=patterns,
+                flush_timeout=flush_timeout,
+                spool=spool,
+                sampling=sampling,
+                level=level,
+                installation_id=installation_id,
+                process_metrics=process_metrics,
+            )
+            redactor = chosen.redactor()
+        except Exception as error:
+            refused(error)
+            return
+        _install(chosen, redactor)
 
-        redactor = chosen.redactor()
-        tracing = join(chosen, redactor)
-        hooks: list[Place] = [*standard(capture, die), exit_hook(leave), Termination(leave)]
-        _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), hooks)
-        if tracing.own is not None and tracing.yields:
-            _installed.hooks.append(giving_way(tracing.own))
-        for hook in _installed.hooks:
-            hook.install()
-        _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
-        _when_imported(UVLOOP, lambda module: uvloop_hook(module, capture))
-        _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
-        _when_imported(IPYTHON, lambda module: ipython_hook(module, capture))
-        _when_imported(FUTURES, lambda module: futures_hook(module, capture))
-        for binding in BINDINGS:
-            _when_imported(binding, lambda module: Messages(module, _report))
-        atexit.register(shutdown)
-        _watch_forks()
+
+def _install(chosen: Settings, redactor: Redactor) -> None:
+    global _installed  # noqa: PLW0603 - a process has one
+    # the SDK is loaded by who uses it, not by who opted out
+    from otel_insights.client.pipeline import build  # noqa: PLC0415
+    from otel_insights.client.tracing import giving_way, join  # noqa: PLC0415
+
+    tracing = join(chosen, redactor)
+    hooks: list[Place] = [*standard(capture, die), exit_hook(leave), Termination(leave)]
+    _installed = Installed(chosen, redactor, tracing, build(chosen, redactor, tracing), hooks)
+    if tracing.own is not None and tracing.yields:
+        _installed.hooks.append(giving_way(tracing.own))
+    for hook in _installed.hooks:
+        hook.install()
+    _when_imported(ASYNCIO, lambda module: asyncio_hook(module, capture))
+    _when_imported(UVLOOP, lambda module: uvloop_hook(module, capture))
+    _when_imported(MULTIPROCESSING, lambda module: multiprocessing_hook(module, capture, die))
+    _when_imported(IPYTHON, lambda module: ipython_hook(module, capture))
+    _when_imported(FUTURES, lambda module: futures_hook(module, capture))
+    for binding in BINDINGS:
+        _when_imported(binding, lambda module: Messages(module, _report))
+    atexit.register(shutdown)
+    _watch_forks()
 
 
 @guarded

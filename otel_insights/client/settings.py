@@ -125,7 +125,7 @@ def settings(
     return Settings(
         resource={**(resource_attributes or {}), **{key: value for key, value in given.items() if value}},
         endpoint=endpoint,
-        headers=headers,
+        headers=None if headers is None else dict(headers),
         stacktrace=_one_of(get_args(Mode), "stacktrace", stacktrace, "full"),  # type: ignore[arg-type]
         max_stacktrace=_shortest(),
         environment_variables=(*ENVIRONMENT_VARIABLES, *_names(environment_variables, "ENVIRONMENT_VARIABLES")),
@@ -138,7 +138,7 @@ def settings(
         keep=_names(keep, "REDACTION_KEEP"),
         hash=_names(hash, "REDACTION_HASH"),
         patterns=_names(patterns, "REDACTION_PATTERNS", separator="\n"),
-        flush_timeout=flush_timeout,
+        flush_timeout=float(flush_timeout),
         spool=_spool(spool),
         sampling=_sampling(sampling),
         level=_one_of(get_args(Level), "level", level, "info"),  # type: ignore[arg-type]

@@ -6,6 +6,9 @@ import sys
 
 import pytest
 
+import otel_insights
+from otel_insights.client import instrumentation
+
 FAIL = "SETUP\nraise ValueError('once')\n"
 
 
@@ -21,6 +24,30 @@ async def test_who_opts_out_gets_no_hook_and_does_not_load_the_sdk(world, env):
     outcome, _ = await world.both(program, env=env)
     assert outcome.out == "True True\nFalse\n"
     assert outcome.events == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        ({"rules": ["secret"]}, "rules: expected some of secrets, cards, emails, hosts, ips, homes, got secret"),
+        ({"patterns": ["("]}, r"patterns: expected a regular expression, got '\('"),
+        ({"patterns": ["a*"]}, "patterns: expected a regular expression that matches no empty text"),
+        ({"hash": ["user.id"]}, "hash: expected a salt for what is to be hashed"),
+        ({"stacktrace": "none"}, "stacktrace: 'none' is none of full, frames, hash"),
+        ({"level": "loud"}, "level: 'loud' is none of debug, info, warn, error"),
+        ({"sampling": {"ui.*": 7}}, "sampling: expected shares above 0 and at most 1, got 7 for 'ui"),
+        ({"flush_timeout": "soon"}, "could not convert string to float: 'soon'"),
+    ],
+    ids=["rule", "no pattern", "empty pattern", "hash without salt", "stacktrace", "level", "share", "seconds"],
+)
+def test_a_choice_that_cannot_be_heeded_is_a_warning_where_it_was_made_and_nothing_leaves(chosen, message):
+    with pytest.warns(RuntimeWarning, match=message) as warned:
+        otel_insights.instrument(**chosen)
+    assert warned[0].filename == __file__
+    assert instrumentation.installed() is None
+    # where warnings are errors, a guest raises none all the same
+    otel_insights.instrument(**chosen)
+    assert instrumentation.installed() is None
 
 
 async def test_called_twice_it_does_nothing_more(world):
@@ -159,10 +186,11 @@ async def test_an_exception_carries_the_innermost_span_that_saw_it(world):
 
 
 async def test_errors_of_our_own_are_swallowed_and_nothing_is_said_where_nothing_logs(world):
-    setup = "import otel_insights; otel_insights.instrument(stacktrace='nonsense')"
+    broken = "import otel_insights.client.pipeline as ours; ours.build = None; "
+    setup = f"{broken}import otel_insights; otel_insights.instrument()"
     outcome, _ = await world.both(FAIL, setup=setup, env={"OTEL_INSIGHTS_STRICT": ""})
     assert outcome.events == []
-    assert "'nonsense' is none of full, frames, hash" in (await world.run(FAIL, setup=setup)).err
+    assert "'NoneType' object is not callable" in (await world.run(FAIL, setup=setup)).err
 
 
 async def test_logging_stays_as_the_application_has_it(world):
