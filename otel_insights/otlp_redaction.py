@@ -19,7 +19,7 @@ _DEEPEST: Final = 100
 """Levels that protobuf's parsers read; what is deeper no receiver takes."""
 _LONGEST_CACHED: Final = 4096
 _REDACTED_VALUE: Final = AnyValue(string_value=REDACTED).SerializeToString()
-_NAMES: Final = frozenset({"key", "unit", "schema_url", "severity_text", "trace_state", "event_name"})
+_NAMES: Final = frozenset({"unit", "schema_url", "severity_text", "trace_state", "event_name"})
 _NAMED: Final = frozenset({"InstrumentationScope", "Metric"})
 """Messages whose own text is their name and no value: that of a library, or of a metric."""
 _BYTES_VALUE: Final = AnyValue.DESCRIPTOR.fields_by_name["bytes_value"].number
@@ -130,6 +130,8 @@ class RequestRedactor:
         else:
             inner = self._message(AnyValue.DESCRIPTOR, value, depth)
             cleaned = data if inner == value else _with_value(data, inner)
+        if (name := self.redactor.name(key)) != key:
+            cleaned = _with_field(cleaned, _KEY, name.encode("utf-8", "replace"))
         return cleaned, self.redactor.count - before
 
     def _reduced(self, text: str) -> bytes:
@@ -150,12 +152,16 @@ def _parts(data: bytes) -> tuple[str, bytes]:
 
 
 def _with_value(data: bytes, value: bytes) -> bytes:
+    return _with_field(data, _VALUE, value)
+
+
+def _with_field(data: bytes, field: int, content: bytes) -> bytes:
     kept = [
         data[start:end]
         for number, wire_type, (start, _, end) in wire.fields(data, 0, len(data))
-        if (number, wire_type) != (_VALUE, wire.LENGTH)
+        if (number, wire_type) != (field, wire.LENGTH)
     ]
-    return b"".join((*kept, wire.delimited(_VALUE, value)))
+    return b"".join((*kept, wire.delimited(field, content)))
 
 
 def _number(value: bytes) -> int | None:

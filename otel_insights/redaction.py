@@ -36,6 +36,9 @@ _IS_SENSITIVE = re.compile(rf"(?:{_SENSITIVE})", re.IGNORECASE)
 _HARMLESS_NAME = re.compile(r"^(?:exception\.|otel_insights\.|gen_ai\.usage\.|package\.)")
 _MANY_TOKENS = re.compile(r"tokens(?![a-z])", re.IGNORECASE)
 
+# words and what joins them, as names of attributes have them: no secret and no address is so
+_PLAIN_NAME = re.compile(r"(?:[A-Za-z]{1,15}[._/]){0,12}[A-Za-z]{1,15}[0-9]{0,3}")
+
 # values that a secret's name may have and that say nothing
 _PLAIN = r"(?:None|True|False|null|true|false|str|int|bytes|bool|Any|Optional)\b"
 _NAMED = re.compile(
@@ -187,10 +190,20 @@ class Redactor:
     def attributes(self, attributes: Mapping[str, _V]) -> dict[str, _V | str | int]:
         """Clean values by their names, then by what is in them; adds how many were replaced."""
         before = self.count
-        cleaned: dict[str, _V | str | int] = {key: self._value(key, value) for key, value in attributes.items()}
+        cleaned: dict[str, _V | str | int] = {
+            self.name(key): self._value(key, value) for key, value in attributes.items()
+        }
         if self.count > before:
             cleaned[COUNT] = self.count - before
         return cleaned
+
+    def name(self, name: str) -> str:
+        """Clean the name of an attribute: what people key by tokens or addresses. A domain may be the half of one.
+
+        >>> Redactor().name("http.route"), Redactor().name("ann@shop.example"), Redactor().name("a.example.com/team1x")
+        ('http.route', '[email]', 'a.example.com/team1x')
+        """
+        return name if name in self.kept or _PLAIN_NAME.fullmatch(name) else self.text(name, is_name=" " not in name)
 
     def hides(self, key: str, value: object = None) -> bool:
         """Tell whether a value may not be seen for its name alone; numbers of tokens may."""
@@ -222,14 +235,14 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)  # type: ignore[return-value]
         if isinstance(value, Mapping):
-            return {key: self._value(str(key), one) for key, one in value.items()}  # type: ignore[return-value]
+            return {self.name(str(key)): self._value(str(key), one) for key, one in value.items()}  # type: ignore[return-value]
         if isinstance(value, (list, tuple)):
             return [self._any(one) for one in value]  # type: ignore[return-value]
         if isinstance(value, bytes):
             return self.text(value.decode("utf-8", "replace")).encode()  # type: ignore[return-value]
         return value
 
-    def text(self, text: str) -> str:
+    def text(self, text: str, *, is_name: bool = False) -> str:
         """Clean a text. Secrets go first, so that no later rule cuts one in two."""
         for pattern in self.patterns:
             text = self._sub(pattern, text, lambda _: REDACTED)
@@ -240,7 +253,7 @@ class Redactor:
         if "emails" in self.rules and "@" in text:
             text = self._sub(_EMAIL, text, lambda found: self._hashed("email", found[0]))
         if "hosts" in self.rules:
-            text = self._hosts(text)
+            text = self._hosts(text, is_name)
         if "ips" in self.rules:
             if text.count(".") > 2:  # noqa: PLR2004 - of four numbers
                 text = self._sub(_IPV4, text, self._address)
@@ -273,14 +286,14 @@ class Redactor:
             text = self._sub(_ARGUMENT, text, lambda found: found["name"] + REDACTED)
         return text
 
-    def _hosts(self, text: str) -> str:
+    def _hosts(self, text: str, is_name: bool) -> str:  # noqa: FBT001 - as above
         if "://" in text:
             text = self._sub(_URL_HOST, text, self._host)
         if "." in text:
             lower = text.casefold()
             if any(word in lower for word in _WORDS_OF_HOSTS):
                 text = self._sub(_HOST_NAMED, text, self._host)
-            if any(end in text for end in _ENDS_OF_HOSTS):
+            if not is_name and any(end in text for end in _ENDS_OF_HOSTS):
                 text = self._sub(_HOST, text, lambda found: self._hashed("host", found[0]))
         if self._own_host is not None and self.hostname in text:
             text = self._sub(self._own_host, text, lambda found: self._hashed("host", found[0]))

@@ -16,6 +16,7 @@ from otel_insights.client.settings import Level
 RECORD_UID = "log.record.uid"
 SAMPLING_RATE = "sampling.rate"
 """On an event that stands for several: 0.05 of them were kept."""
+_FRAME = '  File "'
 _LONGEST_TYPE = 256
 _LATEST = 1 << 34
 """Seconds: nanoseconds until then have 64 bits."""
@@ -113,11 +114,13 @@ def send_error_event(
 
 
 def _type_of(tb: str) -> str:
-    r"""Read the type from the last line of a Python traceback.
+    r"""Read the type from a Python traceback: it begins the first line after the last frame. A message may have lines.
 
-    >>> _type_of('Traceback (most recent call last):\n  File "a.py", line 1, in f\nshop.NoStock: none left')
+    >>> _type_of('Traceback (most recent call last):\n  File "a.py", line 1, in f\nshop.NoStock: none left\nof pears')
     'shop.NoStock'
     """
-    lines = tb.rstrip().rsplit("\n", 1)
-    word = lines[-1].partition(":")[0].strip()
-    return word if len(lines) > 1 and len(word) < _LONGEST_TYPE and word.replace(".", "_").isidentifier() else ""
+    lines = tb.rstrip().split("\n")
+    last = max((number for number, line in enumerate(lines) if line.startswith(_FRAME)), default=len(lines) - 2)
+    word = next((line for line in lines[last + 1 :] if line and not line[0].isspace()), "").partition(":")[0]
+    is_type = last >= 0 and len(word) < _LONGEST_TYPE and word.replace(".", "_").isidentifier()
+    return word if is_type else ""

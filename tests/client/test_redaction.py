@@ -58,6 +58,11 @@ def test_an_attribute_with_a_secrets_name_loses_its_value_at_any_depth_and_is_co
         "plain": 7,
         COUNT: 3,
     }
+    assert Redactor().attributes({"ann@shop.example": 1, "by": {"10.1.2.3": 2, "sk-abcdefghijklmnop1": 3}}) == {
+        "[email]": 1,
+        "by": {"[ip]": 2, "[redacted]": 3},
+        COUNT: 3,
+    }
     assert Redactor().attributes({"package.version": "1.1.1.2"}) == {"package.version": "1.1.1.2"}
     assert Redactor().attributes({"gen_ai.usage.input_tokens": 9}) == {"gen_ai.usage.input_tokens": 9}
 
@@ -116,6 +121,47 @@ async def test_no_secret_leaves_a_process_by_message_trace_attributes_environmen
     assert ("exception.stacktrace" in event.attributes) is (mode != "hash")
     assert ("connect(password=" in event.attributes.get("exception.stacktrace", "")) is (mode == "full")
     assert ("otel_insights.exception.stacktrace.hash" in event.attributes) is (mode == "hash")
+
+
+BY_ANY_WAY = """
+import json, os
+SETUP
+from otel_insights import *
+from opentelemetry import trace
+for text in json.loads(os.environ["CORPUS"]):
+    start_session(text, {"told": text})
+    record_metric("measured", 1, {"told": text})
+    record_metric("told", text)
+    record_event("told", {"list": [text, {"deep": text}], "by": {text: 1}, text: 1})
+    with operation("operation " + text, told=text) as told:
+        told.set(more=text)
+    try:
+        with track_run(text, text, product=text, platform=text, input_summary=text, git_repo=text) as run:
+            run.log_event("told", {"told": text})
+            run.set_metrics(cost=text)
+            run.output_summary = text
+            with operation("fails"):
+                raise RuntimeError(text)
+    except RuntimeError:
+        pass
+    associate_commit("run", "a" * 40, "manual", text)
+    send_error_event(text, 'Traceback:\\n  File "x.py", line 1, in f\\nValueError: ' + text, extra={"told": text})
+    with trace.get_tracer("theirs").start_as_current_span("span " + text, attributes={"told": text}) as span:
+        span.add_event("event " + text, {"told": text})
+        span.record_exception(ValueError(text))
+        span.set_status(trace.Status(trace.StatusCode.ERROR, text))
+    flush(20)
+end_session({"told": text})
+"""
+
+
+async def test_no_secret_leaves_a_process_by_anything_that_it_tells(world):
+    texts = [text for text, _ in SECRETS.values()]
+    outcome = await world.run(BY_ANY_WAY, env={"CORPUS": json.dumps(texts)})
+    assert (outcome.code, outcome.err) == (0, "")
+    assert len(outcome.spans) == 4 * len(texts)
+    sent = b"".join(payload.data for payload in world.sink.got).decode("utf-8", "replace")
+    assert [secret for _, secret in SECRETS.values() if secret in sent and len(secret) > 4] == []
 
 
 TOLD = """

@@ -178,6 +178,18 @@ async def test_a_secrets_name_hides_a_value_of_any_kind_at_any_depth(host: FakeH
     assert found["max_tokens"].int_value == 4096
 
 
+async def test_names_that_are_secrets_or_people_go_too_at_any_depth_and_other_names_stay(host: FakeHost):
+    record = log("x", {"ann@shop.example": 3, "k8s.pod.label.shop.example.com/team1x": "a", "http.route": "/"})
+    inner = KeyValueList(values=[attribute("10.1.2.3", "up"), attribute("password=hunter2", "no")])
+    record.attributes.append(KeyValue(key="by", value=AnyValue(kvlist_value=inner)))
+    got = LogRecord.FromString(next((await passed(host, logs(record))).items()).data)
+    names = [one.key for one in got.attributes]
+    assert names == ["[email]", "k8s.pod.label.shop.example.com/team1x", "http.route", "by"]
+    assert got.attributes[0].value.int_value == 3
+    deep = {one.key: one.value.string_value for one in got.attributes[3].value.kvlist_value.values}
+    assert deep == {"[ip]": "up", "password=[redacted]": "[redacted]"}
+
+
 async def test_rules_salt_kept_names_and_patterns_can_be_chosen(host: FakeHost):
     text = "ann@shop.example at 10.1.2.3 with password=x1y2z3 as order-AB12"
 
