@@ -1,5 +1,6 @@
 """The documentation cannot lie: what there is stands in it, and what it links to is there."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 import typer.main
 import yaml
 
+import otel_insights
 from otel_insights import semconv
 from otel_insights.cli import app
+from otel_insights.client import variables
 from otel_insights.component import Kind
 from otel_insights.components import BUILT_IN, available
 from otel_insights.config.sections import File, Section
@@ -116,6 +119,18 @@ def test_every_setting_of_a_component_is_documented_below_its_heading(built_in):
 def test_links_lead_to_something(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+def test_every_argument_of_instrument_and_each_of_our_variables_is_documented():
+    page = text("docs", "instrument.md")
+    table = page.partition("| argument | variable | meaning |")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")]
+    arguments = {name for column in first for name in re.findall(r"`(\w+)`", column)}
+    assert arguments == set(inspect.signature(otel_insights.instrument).parameters)
+    ours = {name for name in vars(variables) if name.startswith("OTEL_INSIGHTS_")}
+    documented = set(re.findall(r"\bOTEL_INSIGHTS_\w+", page))
+    # strictness is for tests, and no option of a command
+    assert documented - {"OTEL_INSIGHTS_STRICT"} == ours
 
 
 def test_api_routes_are_documented():
