@@ -27,6 +27,8 @@ _EXCEPTION = {
     "message": semconv.EXCEPTION_MESSAGE,
     "traceback": semconv.EXCEPTION_STACKTRACE,
 }
+_TOGGLED = "feature.toggled"
+_FEATURE = {"feature_name": semconv.FEATURE_FLAG_KEY, "new_value": semconv.FEATURE_FLAG_VALUE}
 _MOST_REMEMBERED = 100_000
 _EVENTS = uuid.UUID("0d5c1f0e-5a0b-4b57-9a53-4c9d2f6ce7aa")
 """The name space of event ids that are made here (RFC 9562, version 5)."""
@@ -113,7 +115,7 @@ def read(told: Mapping[str, Any]) -> ClientEvent | SourceEvent:
 
 
 def parts(event: ClientEvent | SourceEvent) -> tuple[Resource, str, dict[str, Any]]:
-    """Give who sent an event, its name and its attributes; an exception under the names that make it one."""
+    """Give who sent an event, its name and its attributes; an exception and a switch by the names that make it one."""
     if isinstance(event, SourceEvent):
         return telemetry.resource({semconv.SERVICE_NAME: event.source}), event.event_type, event.data
     sender = telemetry.resource(
@@ -126,6 +128,8 @@ def parts(event: ClientEvent | SourceEvent) -> tuple[Resource, str, dict[str, An
     told = event.metadata
     if "exception_type" in told or "traceback" in told:
         return sender, event.event_name, {_EXCEPTION.get(key, key): value for key, value in told.items()}
+    if event.event_name == _TOGGLED and "feature_name" in told:
+        return sender, semconv.FEATURE_FLAG_EVENT, {_FEATURE.get(key, key): value for key, value in told.items()}
     return sender, event.event_name, told
 
 

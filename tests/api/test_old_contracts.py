@@ -40,12 +40,12 @@ def beacon(hash_: str, ts: str = TS, **more) -> dict:
     }  # fmt: skip
 
 
-async def known_environments(service) -> dict[str, dict]:
+async def known_environments(service, of: str = "scripts") -> dict[str, dict]:
     found = await service.store.read(environments.in_namespace, "")
     return {
         one.key.instance: await service.store.read(environments.configuration_of, one.id)
         for one in found
-        if one.key.service == "scripts"
+        if one.key.service == of
     }
 
 
@@ -308,6 +308,17 @@ class TestEvents:
         await client.post("/api/v1/analysis")
         (cluster,) = await service.store.read(clusters.page)
         assert (cluster.exception_type, cluster.services) == ("ImportError", ("vector-inspector",))
+
+    async def test_row_88_a_feature_that_is_toggled_is_part_of_the_configuration_of_its_installation(
+        self, service, client
+    ):
+        for value in (True, False):
+            metadata = {"feature_name": "dark_mode", "new_value": value}
+            await client.post(
+                "/api/v1/events", json=self.EVENT | {"event_name": "feature.toggled", "metadata": metadata}
+            )
+        known = await known_environments(service, "vector-inspector")
+        assert known["6f1c"]["feature_flag.dark_mode"] == "false"
 
     async def test_row_137_141_the_other_form_is_taken_as_well(self, service, client, monkeypatch):
         got = kept_by(service, monkeypatch)
