@@ -40,8 +40,10 @@ def text(value: object) -> str:
 def plain(value: Any, above: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - of any kind
     """Give the value, the same object where OTLP can hold it; of other objects their `repr`.
 
-    >>> plain({"at": [1, 10**30, {2}]})
-    {'at': [1, '1000000000000000000000000000000', '{2}']}
+    What is in a list is all of one kind: earlier versions of the SDK drop a list that is not, and say so on stderr.
+
+    >>> plain({"at": [1, 10**30, {2}], "to": [1, 2.5]})
+    {'at': ['1', '1000000000000000000000000000000', '{2}'], 'to': [1.0, 2.5]}
     """
     if isinstance(value, str):
         return text(value)
@@ -61,13 +63,27 @@ def plain(value: Any, above: tuple[int, ...] = ()) -> Any:  # noqa: ANN401 - of 
 def _holding(value: Any, above: tuple[int, ...]) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, Mapping):
         return mapping(value, above)
-    items = [plain(one, above) for one in value]
+    items = _alike([plain(one, above) for one in value])
     return value if all(one is was for one, was in zip(items, value, strict=True)) else items
 
 
+def _alike(items: list[Any]) -> list[Any]:
+    kinds = {list if isinstance(one, tuple) else type(one) for one in items if one is not None}
+    if len(kinds) <= 1:
+        return items
+    of = float if kinds <= {int, float} else _exactly_text
+    return [one if one is None else of(one) for one in items]
+
+
+def _exactly_text(value: object) -> str:
+    """Give a text that is of no class of its own, as members of enumerations are."""
+    found = value if isinstance(value, str) else text(value)
+    return str.__str__(found)
+
+
 def mapping(values: _T, above: tuple[int, ...] = ()) -> _T | dict[str, Any]:
-    """Give names and values as `plain` does; the same object where OTLP can hold all of it."""
-    found = {text(name): plain(value, above) for name, value in values.items()}
+    """Give names and values as `plain` does, of no name `_`; the same object where OTLP can hold all of it."""
+    found = {text(name) or "_": plain(value, above) for name, value in values.items()}
     same = len(found) == len(values) and all(name in found and found[name] is was for name, was in values.items())
     return values if same else found
 

@@ -13,7 +13,7 @@ class Bad:
     __str__ = __repr__
 round_ = []; round_.append(round_)
 values = ["caf\\udce9", 10**30, -10**5000, float("nan"), object(), [1, "a", object()], {"a": {1: Bad()}}]
-values += [b"\\xff", None, Bad(), round_]
+values += [b"\\xff", None, Bad(), round_, [1, 2.5, None], {"": [b"x", True]}]
 for n, v in enumerate(values):
     otel_insights.record_event(f"event {n}", {"it": v, "caf\\udce9": v})
     otel_insights.record_event(v, timestamp=v, sampling_rate=v)
@@ -39,12 +39,14 @@ async def test_what_otlp_cannot_hold_leaves_as_text_and_keeps_nothing_else_back(
     outcome = await world.run(HANDED_OVER, env={"OTEL_INSIGHTS_STRICT": "0"})
     assert (outcome.code, outcome.out, outcome.err) == (0, "done\n", "")
     names = [one.name for one in outcome.events]
-    assert {f"event {n}" for n in range(11)} | {"last"} <= set(names)
-    assert names.count("run.start") == names.count("run.end") == 33
-    assert {one.name for one in outcome.spans} >= {f"operation {n}" for n in range(11)} | {"caf\\udce9"}
+    assert {f"event {n}" for n in range(13)} | {"last"} <= set(names)
+    assert names.count("run.start") == names.count("run.end") == 39
+    assert {one.name for one in outcome.spans} >= {f"operation {n}" for n in range(13)} | {"caf\\udce9"}
     events = {one.name: one.attributes for one in outcome.events}
     assert events["event 0"]["it"] == events["event 0"]["caf\\udce9"] == "caf\\udce9"
     assert events["event 1"]["it"] == str(10**30)
+    assert [one.string_value for one in events["event 5"]["it"].values][:2] == ["1", "a"]
+    assert [one.key for one in events["event 12"]["it"].values] == ["_"]
     assert events["event 9"]["it"] == "<Bad: repr() failed>"
     metrics = {
         metric.name
@@ -85,6 +87,6 @@ def test_what_is_measured_can_be_added_up(value, expected):
 
 def test_numbers_of_numpy_are_numbers():
     numpy = pytest.importorskip("numpy")
-    assert plain.plain([numpy.float32(0.5), numpy.int64(3)]) == [0.5, 3]
-    assert [type(one) for one in plain.plain([numpy.float32(0.5), numpy.int64(3)])] == [float, int]
+    assert [type(plain.plain(one)) for one in (numpy.float32(0.5), numpy.int64(3))] == [float, int]
+    assert plain.plain([numpy.float32(0.5), numpy.int64(3)]) == [0.5, 3.0]
     assert plain.measured(numpy.array(2)) == 2

@@ -12,11 +12,9 @@ import sys
 from pathlib import Path
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
-NEEDED = (
-    "opentelemetry-sdk>=1.36,<2",
-    "opentelemetry-exporter-otlp-proto-http>=1.36,<2",
-    "opentelemetry-exporter-otlp-proto-grpc>=1.36,<2",
-)
+NEEDED = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-exporter-otlp-proto-grpc")
+OLDEST = "1.39.0"
+"""The oldest release of OpenTelemetry that applications may have: the oldest Python gets it, the others the newest."""
 CACHE = Path(__file__).parents[2] / ".cache" / "matrix"
 
 
@@ -38,13 +36,19 @@ def interpreter(version: str) -> Path | None:
 
 def environment(version: str, base: Path) -> Path:
     """Give the interpreter of a version's environment; made at the first time."""
-    folder = CACHE / version
+    is_oldest = version == VERSIONS[0]
+    release = f"=={OLDEST}" if is_oldest else "<2"
+    folder = CACHE / (f"{version}-oldest" if is_oldest else version)
     python = folder / "bin" / "python"
     done = folder / "done"
     if not done.exists():
         sys.stderr.write(f"making {folder}\n")
         subprocess.run([base, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *NEEDED], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *(name + release for name in NEEDED)],
+            check=True,
+            stdout=sys.stderr,
+        )
         done.touch()
     return python
 

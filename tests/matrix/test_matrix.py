@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from client.conftest import Outcome, World
 from matrix.programs import Program, programs
+from matrix.pythons import OLDEST
 from otlp_samples import Sink, build
 
 from otel_insights.payload import Signal
@@ -120,6 +121,11 @@ def ended(outcome: Outcome) -> tuple[int, str, str]:
 
 _FORK = re.compile(r".*: DeprecationWarning: This process \(pid=\d+\) is multi-threaded, .*\n(?:  .*\n)?")
 _DEEP = re.compile(r"repeated \d+")
+
+
+def test_the_oldest_release_that_an_application_may_have_is_among_them():
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'"opentelemetry-sdk>={OLDEST.rpartition(".")[0]},<2"' in project
 
 
 @pytest.mark.parametrize("cell", cells(), ids=name)
