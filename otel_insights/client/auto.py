@@ -5,7 +5,6 @@ The module is loaded by that command only, which brings `opentelemetry.instrumen
 
 from __future__ import annotations
 
-import inspect
 import os
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined]
@@ -15,8 +14,6 @@ from opentelemetry.sdk.trace.export import SpanExporter
 
 from otel_insights.client import tracing
 from otel_insights.client.instrumentation import instrument
-
-_ADOPTING = "export_span_processor"
 
 
 class Distro(BaseDistro):  # type: ignore[misc]
@@ -34,10 +31,9 @@ class Configurator(_configuration._OTelSDKConfigurator):  # noqa: SLF001 - made 
     """
 
     def _configure(self, **kwargs: object) -> None:
-        known = inspect.signature(_configuration._initialize_components).parameters  # noqa: SLF001 - as above
         # a file of configuration decides alone
-        if _ADOPTING in known and not os.environ.get("OTEL_CONFIG_FILE"):
-            kwargs.setdefault(_ADOPTING, _adopted)
+        if not os.environ.get("OTEL_CONFIG_FILE"):
+            kwargs.setdefault("export_span_processor", _adopted)
         super()._configure(**kwargs)  # type: ignore[no-untyped-call]
         instrument()
 

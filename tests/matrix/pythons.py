@@ -13,7 +13,7 @@ from pathlib import Path
 
 VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 NEEDED = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http", "opentelemetry-exporter-otlp-proto-grpc")
-OLDEST = "1.39.0"
+OLDEST = "1.40.0"
 """The oldest release of OpenTelemetry that applications may have: the oldest Python gets it, the others the newest."""
 CACHE = Path(__file__).parents[2] / ".cache" / "matrix"
 
