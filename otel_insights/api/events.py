@@ -22,6 +22,7 @@ from otel_insights.errors import Refused
 from otel_insights.report import rfc3339
 from otel_insights.service import Service
 
+_ANY = {"sampling_rate": semconv.SAMPLING_RATE}
 _EXCEPTION = {
     "exception_type": semconv.EXCEPTION_TYPE,
     "message": semconv.EXCEPTION_MESSAGE,
@@ -125,12 +126,12 @@ def parts(event: ClientEvent | SourceEvent) -> tuple[Resource, str, dict[str, An
             semconv.SERVICE_INSTANCE_ID: event.hwid,
         }
     )
-    told = event.metadata
+    told, name, renamed = event.metadata, event.event_name, _ANY
     if "exception_type" in told or "traceback" in told:
-        return sender, event.event_name, {_EXCEPTION.get(key, key): value for key, value in told.items()}
-    if event.event_name == _TOGGLED and "feature_name" in told:
-        return sender, semconv.FEATURE_FLAG_EVENT, {_FEATURE.get(key, key): value for key, value in told.items()}
-    return sender, event.event_name, told
+        renamed = _ANY | _EXCEPTION
+    elif name == _TOGGLED and "feature_name" in told:
+        name, renamed = semconv.FEATURE_FLAG_EVENT, _ANY | _FEATURE
+    return sender, name, {renamed.get(key, key): value for key, value in told.items()}
 
 
 def _level(attributes: Mapping[str, Any]) -> str:

@@ -320,6 +320,14 @@ class TestEvents:
         known = await known_environments(service, "vector-inspector")
         assert known["6f1c"]["feature_flag.dark_mode"] == "false"
 
+    async def test_row_98_an_event_that_was_sampled_counts_for_those_that_were_not(self, service, client):
+        for rate in (0.05, 1.0):
+            metadata = {"exception_type": "ImportError", "message": "no", "traceback": TRACE, "sampling_rate": rate}
+            await client.post("/api/v1/events", json=self.EVENT | {"metadata": metadata})
+        await client.post("/api/v1/analysis")
+        (cluster,) = await service.store.read(clusters.page)
+        assert cluster.count == 21
+
     async def test_row_137_141_the_other_form_is_taken_as_well(self, service, client, monkeypatch):
         got = kept_by(service, monkeypatch)
         body = {"event_type": "OPERATION", "source": "importer", "data": {"rows": 12}, "timestamp": TS}
