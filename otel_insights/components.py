@@ -14,6 +14,7 @@ from otel_insights.errors import ConfigError
 
 BUILT_IN = (
     "receivers.insights",
+    "receivers.kafka",
     "receivers.otlp_file",
     "receivers.otlp_grpc",
     "receivers.otlp_http",
@@ -26,11 +27,15 @@ BUILT_IN = (
     "processors.runs",
     "processors.suggestions",
     "exporters.debug",
+    "exporters.kafka",
     "exporters.otlp",
     "exporters.otlp_file",
     "exporters.webhook",
 )
 """Modules below `otel_insights`, each named after the type that its FACTORY makes. A module is imported when used."""
+
+_EXTRAS = {"kafka": "kafka"}
+"""What is to be installed for a type, where that is more than `server`."""
 
 GROUP = "otel_insights.components"
 """Others' factories: entry points named `<kind>.<type>`, such as `exporters.influx`, whose object is a Factory."""
@@ -57,7 +62,8 @@ class Registry:
         try:
             return source()
         except ImportError as error:
-            expected = f"what it needs to be installed (pip install 'otel-insights[server]'): {error}"
+            extra = _EXTRAS.get(type_, "server")
+            expected = f"what it needs to be installed (pip install 'otel-insights[{extra}]'): {error}"
             raise ConfigError(f"{kind.value}.{type_}", f"expected {expected}") from error
 
 

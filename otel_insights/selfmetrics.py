@@ -65,6 +65,8 @@ class SelfMetrics:
 
 
 _HELP = {
+    "otel_insights_dead_letters": "Messages of a topic that were not accepted",
+    "otel_insights_kafka_lag": "Messages of a partition of ours that have not been read yet",
     "otel_insights_redactions": "Values that were replaced, since they are secrets or identify somebody",
     "otelcol_processor_refused_items": "Records that the processor refused, so that the sender tries again",
     "otel_insights_evicted_series": "Metric series that made room for new ones",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import glob
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +13,12 @@ from typing import Final
 from pydantic import Field
 
 from otel_insights.component import Consume, Factory, Host, Kind, Receiver, Settings
-from otel_insights.errors import BadData, ConfigError, Refused
+from otel_insights.errors import BadData, ConfigError
 from otel_insights.otlp_lines import Malformed, Writer, read
 from otel_insights.payload import Payload, Signal
+from otel_insights.receivers.offering import Outcome, Pauses, offer
 from otel_insights.selfmetrics import passed
 from otel_insights.units import Duration
-
-logger = logging.getLogger(__name__)
 
 REMEMBERED: Final = 1000
 """So many details of what was malformed are kept; all are counted."""
@@ -100,28 +98,15 @@ class OtlpFile(Receiver):
 
     async def _offer(self, payload: Payload, consumers: Mapping[Signal, Consume]) -> bool:
         """Hand on one request, and tell whether it was dealt with: not if we stop before."""
-        consume, pause = consumers.get(payload.signal), self.settings.retry_interval
+        consume = consumers.get(payload.signal)
         if consume is None:
-            self._tally("refused", payload)
+            self._tally(Outcome.REFUSED, payload)
             return True
-        while True:
-            try:
-                await consume(payload)
-            except Refused as error:
-                if await self._stopped_within(max(pause, error.retry_after or 0.0)):
-                    return False
-                pause = min(2 * pause, self.settings.max_retry_interval)
-            except BadData as error:
-                logger.debug("receivers.%s: a request was not accepted: %s", self.id, error)
-                self._tally("refused", payload)
-                return True
-            except Exception:  # a bug of ours: the same request would meet it again
-                logger.exception("receivers.%s: a request was given up", self.id)
-                self._tally("failed", payload)
-                return True
-            else:
-                self._tally("accepted", payload)
-                return True
+        pauses = Pauses(self.settings.retry_interval, self.settings.max_retry_interval)
+        outcome, _ = await offer(payload, consume, pauses, self._stopped_within, f"receivers.{self.id}")
+        if outcome is not Outcome.ABANDONED:
+            self._tally(outcome, payload)
+        return outcome is not Outcome.ABANDONED
 
     async def _stopped_within(self, seconds: float) -> bool:
         with contextlib.suppress(asyncio.TimeoutError):
@@ -134,9 +119,9 @@ class OtlpFile(Receiver):
         if len(self.malformed) < REMEMBERED:
             self.malformed.append(one)
 
-    def _tally(self, outcome: str, payload: Payload) -> None:
+    def _tally(self, outcome: Outcome, payload: Payload) -> None:
         with contextlib.suppress(BadData):
-            name = passed(Kind.RECEIVER, payload.signal.item, outcome)
+            name = passed(Kind.RECEIVER, payload.signal.item, outcome.value)
             self.host.metrics.add(name, payload.count, receiver=str(self.id))
 
 

@@ -33,6 +33,7 @@ from otel_insights.service import Service
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "receivers.insights": {},
+    "receivers.kafka": {"brokers": ["127.0.0.1:1"]},
     "receivers.otlp_file": {"path": "{folder}/in.jsonl"},
     "receivers.otlp_grpc": {"endpoint": "127.0.0.1:0"},
     "receivers.otlp_http": {"endpoint": "127.0.0.1:0"},
@@ -45,6 +46,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "processors.runs": {},
     "processors.suggestions": {},
     "exporters.debug": {},
+    "exporters.kafka": {"brokers": ["127.0.0.1:1"], "timeout": "1s"},
     "exporters.otlp": {"endpoint": "http://127.0.0.1:1"},
     "exporters.otlp_file": {"path": "{folder}/out.jsonl"},
     "exporters.webhook": {"url": "http://127.0.0.1:1/hook"},
