@@ -36,7 +36,7 @@ def find_or_build() -> Path:
 
     Several processes may call this at once: one builds, the others wait for it. Raises NoGoError, BuildError.
     """
-    home = _cache() / f"otelcol-{hashlib.sha256(DESCRIPTION.read_bytes()).hexdigest()[:16]}"
+    home = cache() / f"otelcol-{hashlib.sha256(DESCRIPTION.read_bytes()).hexdigest()[:16]}"
     binary = home / "otelcol"
     if binary.exists():
         return binary
@@ -51,7 +51,7 @@ def find_or_build() -> Path:
     return binary
 
 
-def _cache() -> Path:
+def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "otel-insights"
 
 

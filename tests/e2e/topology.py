@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,10 +106,26 @@ class Insights:
                 }
             },
         }
-        config = home / "insights.yaml"
-        config.write_text(yaml.safe_dump(settings))
+        self._config = home / "insights.yaml"
+        self._config.write_text(yaml.safe_dump(settings))
         command = Path(sys.executable).with_name("otel-insights")
-        self.process = Process("otel-insights", [str(command), "run", f"--config={config}"], home / "insights.log")
+        arguments = [str(command), "run", f"--config={self._config}"]
+        self.process = Process("otel-insights", arguments, home / "insights.log")
+
+    def behind_kafka(self, address: str, topics: Mapping[str, tuple[str, str]]) -> None:
+        """Let it read and write topics instead of being called; `topics` names for each signal from where to where."""
+        settings = yaml.safe_load(self._config.read_text())
+        door = {"brokers": [address], "group_id": "insights", "initial_offset": "earliest", "session_timeout": "6s"}
+        for signal, (source, _) in topics.items():
+            door[signal] = {"topics": [source]}
+        settings["receivers"] = {"kafka": door}
+        out = {signal: {"topic": target} for signal, (_, target) in topics.items()}
+        settings["exporters"] = {"kafka": {"brokers": [address], **out}}
+        pipelines = settings["service"]["pipelines"]
+        settings["service"]["pipelines"] = {
+            signal: {**pipelines[signal], "receivers": ["kafka"], "exporters": ["kafka"]} for signal in topics
+        }
+        self._config.write_text(yaml.safe_dump(settings))
 
     def start(self) -> None:
         self.process.start()
