@@ -6,7 +6,7 @@ Two forms (semantic conventions, exceptions on spans and in logs): span events n
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple, TypeAlias
 
 import stringzilla
@@ -17,6 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_insights import environment, semconv
+from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.environment import Sender
 from otel_insights.errors import BadData
 from otel_insights.exception_events import FIELDS_AT, locate, longer_event, time_of
@@ -33,6 +34,7 @@ from otel_insights.payload import (
     attribute,
     attribute_bytes,
 )
+from otel_insights.store.observation import Observation
 from otel_insights.store.places import POSITIVE, key_of
 from otel_insights.weights import stands_for
 from otel_insights.wire import Patch
@@ -50,21 +52,20 @@ class Found(NamedTuple):
     """Of the event among the span's; None for a log record."""
     event_at: tuple[int, int] | None
     """Where the event's content lies in the span's bytes, if that was found without parsing the span."""
-    sender: Sender
-    key: int
-    """The record's identity: the same record sent again has the same."""
-    type: str
-    message: str
-    stacktrace: str
-    trace_id: bytes
-    span_id: bytes
-    time_ns: int
-    """0 where the telemetry names no time that can be one."""
-    weight: float
+    version: str
+    """`service.version` of the sender, "" where none is told."""
+    observed: Observation
 
 
-def find_in_spans(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
-    """Find exception events, but in spans of ours; and count the spans that may hold one and do not parse."""
+Recognise: TypeAlias = Callable[[str, str, str], Fingerprint]
+"""Tells the fingerprint of a type, a message and a stack trace."""
+
+
+def find_in_spans(payload: Payload, our_instance: str, recognise: Recognise, now_ns: int) -> tuple[list[Found], int]:
+    """Find exception events, but in spans of ours; and count the spans that may hold one and do not parse.
+
+    `now_ns` is the time of those that name none.
+    """
     found: list[Found] = []
     unread = 0
     for item in payload.search(EVENT_NAMED_EXCEPTION):
@@ -72,17 +73,17 @@ def find_in_spans(payload: Payload, our_instance: str) -> tuple[list[Found], int
         if sender is None:
             unread += 1
         elif sender.key.instance != our_instance:
-            if one := _located(item, sender):
+            if one := _located(item, sender, recognise, now_ns):
                 found.append(one)
                 continue
             try:
-                found += _in_span(item, Span.FromString(item.data), sender)
+                found += _in_span(item, Span.FromString(item.data), sender, recognise, now_ns)
             except DecodeError:
                 unread += 1
     return found, unread
 
 
-def _located(item: Item, sender: Sender) -> Found | None:
+def _located(item: Item, sender: Sender, recognise: Recognise, now_ns: int) -> Found | None:
     """Find a span's one exception without parsing what was seen before; None where that is not so simple."""
     at = locate(item.data, item.match)
     if at is None:
@@ -95,20 +96,17 @@ def _located(item: Item, sender: Sender) -> Found | None:
     trace_id, span_id, time_ns = _id(outline.trace_id), _id(outline.span_id), time_of(event)
     if not 0 < time_ns <= POSITIVE:
         time_ns = _time(time_ns, outline.end_time_unix_nano)
-    return Found(
-        item,
-        position,
-        (start, start + len(event)),
-        sender,
+    observed = Observation(
         _key(item, trace_id, span_id, position),
-        type_,
+        sender.key,
+        recognise(type_, message, stacktrace),
         message,
         stacktrace,
         trace_id,
         span_id,
-        time_ns,
-        1.0,
+        time_ns or now_ns,
     )
+    return Found(item, position, (start, start + len(event)), sender.version, observed)
 
 
 _MOST_READ = 8192
@@ -140,21 +138,21 @@ def _read_event(fields: bytes) -> _Read:
     return _read(event.attributes)[:3]
 
 
-def _in_span(item: Item, span: Span, sender: Sender) -> Iterable[Found]:
+def _in_span(item: Item, span: Span, sender: Sender, recognise: Recognise, now_ns: int) -> Iterable[Found]:
     for position, event in enumerate(span.events):
         if event.name == semconv.EXCEPTION_EVENT:
-            yield Found(
-                item,
-                position,
-                None,
-                sender,
+            type_, message, stacktrace, _ = _read(event.attributes)
+            observed = Observation(
                 _key(item, _id(span.trace_id), span.span_id, position),
-                *_read(event.attributes)[:3],
+                sender.key,
+                recognise(type_, message, stacktrace),
+                message,
+                stacktrace,
                 _id(span.trace_id),
                 _id(span.span_id),
-                _time(event.time_unix_nano, span.end_time_unix_nano),
-                1.0,
+                _time(event.time_unix_nano, span.end_time_unix_nano) or now_ns,
             )
+            yield Found(item, position, None, sender.version, observed)
 
 
 def _key(item: Item, trace_id: bytes, span_id: bytes, position: int) -> int:
@@ -168,7 +166,7 @@ _APART = 0x9E3779B97F4A7C15
 """2^64 divided by the golden ratio: multiples of it lie far from each other (Knuth, TAOCP 3, 6.4)."""
 
 
-def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]:
+def find_in_logs(payload: Payload, our_instance: str, recognise: Recognise, now_ns: int) -> tuple[list[Found], int]:
     """Find log records that carry an exception, likewise."""
     found: list[Found] = []
     unread = 0
@@ -185,22 +183,18 @@ def find_in_logs(payload: Payload, our_instance: str) -> tuple[list[Found], int]
         if sender is None:
             unread += 1
         elif sender.key.instance != our_instance:
-            found.append(
-                Found(
-                    item,
-                    None,
-                    None,
-                    sender,
-                    key_of(item.resource, item.data),
-                    type_,
-                    message,
-                    stacktrace,
-                    _id(record.trace_id),
-                    _id(record.span_id),
-                    _time(record.time_unix_nano, record.observed_time_unix_nano),
-                    weight,
-                )
+            observed = Observation(
+                key_of(item.resource, item.data),
+                sender.key,
+                recognise(type_, message, stacktrace),
+                message,
+                stacktrace,
+                _id(record.trace_id),
+                _id(record.span_id),
+                _time(record.time_unix_nano, record.observed_time_unix_nano) or now_ns,
+                weight,
             )
+            found.append(Found(item, None, None, sender.version, observed))
     return found, unread
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeAlias
 
 from pydantic import Field
 
@@ -47,6 +48,8 @@ class ExceptionsSettings(Settings):
     """One payload in so many is checked by a full parse; 0: none. What fails the check goes on as it came."""
 
 
+_Key: TypeAlias = tuple[str, str]
+"""A namespace, and a fingerprint in it."""
 _LITTLE = 64
 """Exceptions that are written in a millisecond or two."""
 
@@ -56,10 +59,10 @@ class Exceptions(Processor):
     """Owns which fingerprint is in which cluster; the store has the same, committed."""
 
     settings: ExceptionsSettings
-    _members: dict[tuple[str, str], Membership] = field(default_factory=dict, init=False)
+    _members: dict[_Key, Membership] = field(default_factory=dict, init=False)
     _unseen: set[str] = field(default_factory=set, init=False)
     """Namespaces with fingerprints that no clustering has seen."""
-    _newcomers: dict[tuple[str, str], Membership | None] = field(default_factory=dict, init=False)
+    _newcomers: dict[_Key, Membership | None] = field(default_factory=dict, init=False)
     """Where the next clustering will probably put what none has seen."""
     _recent: Recent = field(default_factory=Recent, init=False)
     _news: News = field(default_factory=News, init=False)
@@ -87,15 +90,15 @@ class Exceptions(Processor):
 
     async def _look(self, payload: Payload) -> None:
         find = find_in_spans if payload.signal is Signal.TRACES else find_in_logs
-        found, unread = find(payload, self.host.instance_id)
+        now_ns = self.host.now_ns()
+        found, unread = find(payload, self.host.instance_id, self._fingerprint, now_ns)
         if unread:
             self.host.metrics.add("otel_insights_uninspected_items", unread, processor=str(self.id))
         before = payload.data
         if found:
-            ids = await self._commit(found)
-            keys = [(one.sender.key.namespace, id_) for one, id_ in zip(found, ids, strict=True)]
+            keys = await self._commit([one.observed for one in found], now_ns)
             await self._meet(found, keys)
-            stamp(payload, [(one, self._stamp_of(key)) for one, key in zip(found, keys, strict=True)])
+            stamp(payload, zip(found, map(self._stamp_of, keys), strict=True))
         self._seen += 1
         if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
             self._audit(before, payload, len(found))
@@ -107,28 +110,19 @@ class Exceptions(Processor):
             self.host.metrics.add("otel_insights_audit_failures", processor=str(self.id))
             raise AssertionError(f"the audit by a full parse says: {wrong}")
 
-    async def _commit(self, found: Sequence[Found]) -> list[str]:
-        """Remember exceptions; the store tells the fingerprint of each one's raise (see `occurrences.record`)."""
-        store, now = self.host.store, self.host.now_ns()
-        observed = [
-            Observation(
-                one.key,
-                one.sender.key,
-                self._fingerprint(one.type, one.message, one.stacktrace),
-                one.message,
-                one.stacktrace,
-                one.trace_id,
-                one.span_id,
-                one.time_ns or now,
-                one.weight,
-            )
-            for one in found
-        ]
-        if len(observed) <= _LITTLE and not self._recent.is_full:
-            return await store.write_little(occurrences.record, observed, now, self._recent, self._members)
-        return await store.write(occurrences.record, observed, now, self._recent, self._members)
+    async def _commit(self, observed: Sequence[Observation], now_ns: int) -> list[_Key]:
+        """Remember exceptions; tells the fingerprint of each one's raise (see `occurrences.record`)."""
+        members, newcomers = self._members, self._newcomers
+        keys = [(one.environment.namespace, one.fingerprint.id) for one in observed]
+        new = {key for key in keys if key not in members and key not in newcomers}
+        write = self.host.store.write_little if self._is_little(observed) else self.host.store.write
+        ids = await write(occurrences.record, observed, now_ns, self._recent, new)
+        return [key if key[1] == id_ else (key[0], id_) for key, id_ in zip(keys, ids, strict=True)]
 
-    def _stamp_of(self, key: tuple[str, str]) -> Stamp:
+    def _is_little(self, observed: Sequence[Observation]) -> bool:
+        return len(observed) <= _LITTLE and not self._recent.is_full
+
+    def _stamp_of(self, key: _Key) -> Stamp:
         namespace, id_ = key
         member = self._members.get(key)
         if member is None:
@@ -136,12 +130,11 @@ class Exceptions(Processor):
             member = self._newcomers.get(key)
         return _stamp(id_, member.cluster_id, member.probability) if member else _stamp(id_, "", 0.0)
 
-    async def _meet(self, found: Sequence[Found], keys: Sequence[tuple[str, str]]) -> None:
+    async def _meet(self, found: Sequence[Found], keys: Sequence[_Key]) -> None:
         """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
-        now = self.host.now_ns()
         news: list[Sighting] = []
-        for one, (namespace, id_) in zip(found, keys, strict=True):
-            service, version, time_ns = one.sender.key.service, one.sender.version, one.time_ns or now
+        for (*_, version, observed), (namespace, id_) in zip(found, keys, strict=True):
+            service, time_ns = observed.environment.service, observed.time_ns
             if version and not self._news.is_old(namespace, id_, service, version, time_ns):
                 news.append(Sighting(namespace, id_, service, version, time_ns))
         if news:

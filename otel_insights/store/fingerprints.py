@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from sqlite_utils import Database
@@ -14,12 +14,17 @@ from otel_insights.store.redacted import redactor
 _LONGEST_EXAMPLE: Final = 16 * 1024
 
 
-def remember(db: Database, observed: Iterable[Observation], seen: Container[tuple[str, str]]) -> None:
-    """Put new fingerprints in place; `seen` are those of namespaces that need not be looked for."""
+def remember(db: Database, observed: Iterable[Observation], unsure: Collection[tuple[str, str]] | None) -> None:
+    """Put new fingerprints in place.
+
+    `unsure` are those (namespace, fingerprint) that may be new; None where any may be.
+    """
+    if unsure is not None and not unsure:
+        return
     first: dict[tuple[str, str], Observation] = {}
     for one in observed:
         first.setdefault((one.environment.namespace, one.fingerprint.id), one)
-    new = {key: one for key, one in first.items() if key not in seen and not _is_known(db, key)}
+    new = {key: one for key, one in first.items() if (unsure is None or key in unsure) and not _is_known(db, key)}
     if not new:
         return
     clean = redactor(db).text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -55,19 +55,19 @@ def record(
     observed: Sequence[Observation],
     now_ns: int,
     recent: Recent,
-    seen: Container[tuple[str, str]] = frozenset(),
+    unsure: Collection[tuple[str, str]] | None = None,
 ) -> list[str]:
     """Remember observations, and tell for each the fingerprint of its raise.
 
     That is the observation's own, unless its stack was cut and another record of the same raise has it whole. Counting
     is idempotent: what was recorded before adds nothing. `now_ns` is the time of arrival, which retention goes by.
-    `recent` is the caller's to keep from one call to the next. `seen` are namespaces with fingerprints that the caller
-    knows to be committed: they are not looked for.
+    `recent` is the caller's to keep from one call to the next. `unsure` are the fingerprints, with their namespaces, of
+    which the caller does not know that they are committed; None where it knows of none.
     """
     if recent.is_full:
         index(db)
     last, already = recent.follow(db)
-    fingerprints.remember(db, observed, seen)
+    fingerprints.remember(db, observed, unsure)
     numbers = identify(db, [one.environment for one in observed], now_ns)
     batch = _Batch(max(last, already) + 1, now_ns, recent, numbers)
     places = [place_of(one.trace_id, one.environment.namespace) if one.trace_id else one.key for one in observed]
