@@ -27,6 +27,7 @@ from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
 from otel_insights.store import metric_series, redacted, windows
 from otel_insights.store.anomalies import Anomaly
+from otel_insights.store.environments import EnvironmentKey
 from otel_insights.units import ByteSize, Duration
 
 
@@ -96,9 +97,12 @@ class AnomaliesSettings(Settings):
     """How long it is kept at most."""
     emit: Literal["none", "anomalous", "all"] = "anomalous"
     """Of which series scores leave as metrics: those that were anomalous within a day, all, or none."""
+    log_templates: bool = False
+    """Whether counts of log templates (`otel_insights.log.records`) are scored too: a thousand series or more."""
 
 
 _OURS = semconv.SCOPE.encode()
+_LOG_RECORDS = semconv.LOG_RECORDS.encode()
 
 
 @dataclass(slots=True)
@@ -166,8 +170,10 @@ class Anomalies(Processor):
     def _wants(self, resource: bytes, scope: bytes, metric: bytes) -> bool:
         """Whether a metric is to be scored: it is another's than ours, and no rule leaves it out."""
         sender = environment.read(resource)
-        if sender is None or sender.key.instance == self.host.instance_id or _OURS in scope:
+        if sender is None:
             return False
+        if sender.key.instance == self.host.instance_id or _OURS in scope:
+            return self.settings.log_templates and metric == _LOG_RECORDS
         rule = self._rule(sender.key.service, metric.decode(errors="replace")) if self.settings.rules else None
         return rule is None or not rule.ignore
 
@@ -178,15 +184,13 @@ class Anomalies(Processor):
         return None
 
     def _limits_of(self, key: SeriesKey) -> Limits:
-        sender = environment.read(key[0])
-        rule = self._rule(sender.key.service if sender else "", key[2].decode(errors="replace"))
+        rule = self._rule(_subject(key).service, key[2].decode(errors="replace"))
         if rule is None:
             return Limits()
         return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
 
     def _line_of(self, key: SeriesKey) -> Line | None:
-        sender, metric = environment.read(key[0]), key[2].decode(errors="replace")
-        service = sender.key.service if sender else ""
+        service, metric = _subject(key).service, key[2].decode(errors="replace")
         for one in self.settings.thresholds:
             if fnmatchcase(metric, one.metric) and fnmatchcase(service, one.service) and key[4] == one.part:
                 return Line(one.above, one.below, int(one.for_ * 1e9))
@@ -226,7 +230,7 @@ class Anomalies(Processor):
     def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]], model: str) -> Anomaly:
         sender = environment.read(one.key[0])
         assert sender is not None  # noqa: S101 - what does not parse is not scored
-        identity = dict(zip(("namespace", "service", "instance"), sender.key, strict=True))
+        identity = dict(zip(("namespace", "service", "instance"), _subject(one.key), strict=True))
         named = traces.get(exemplars.place(one.key, one.time_ns), ())
         clean = self._redactor.attributes
         return anomaly_news.opened(
@@ -295,6 +299,14 @@ class Anomalies(Processor):
     async def stop(self) -> None:
         """Save what is known of series."""
         await self._save(self.host.now_ns())
+
+
+def _subject(key: SeriesKey) -> EnvironmentKey:
+    """Tell whose series it is: the sender's, or, of what we count ourselves, the service's that was counted."""
+    if key[2] == _LOG_RECORDS and _OURS in key[1]:
+        return EnvironmentKey("", _plain(key[3]).get(semconv.SERVICE_NAME, ""), "")
+    sender = environment.read(key[0])
+    return sender.key if sender else EnvironmentKey("", "", "")
 
 
 def _traces(payload: Payload) -> Mapping[exemplars.Place, Sequence[Exemplar]]:

@@ -8,6 +8,7 @@ import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from otlp_samples import T0, Sink, build, passing, resource, values
+from prometheus_client import CollectorRegistry
 from typer.testing import CliRunner
 
 from otel_insights import metric_window, own_metrics, semconv
@@ -69,6 +70,37 @@ async def told(host) -> list[tuple[str, dict]]:
     waiting = await host.store.read(outbox.waiting)
     records = [LogRecord.FromString(one.record) for one in waiting]
     return [(one.event_name, values(one.attributes)) for one in records]
+
+
+def logged(host, at: int, count: float) -> Payload:
+    """What we tell ourselves of the lines of a service."""
+    labels = {"service.name": "shop", semconv.LOG_TEMPLATE_ID: "3c0ffee1", semconv.LOG_TEMPLATE_SEVERITY: "INFO"}
+    families = [own_metrics.Family(semconv.LOG_RECORDS, [(labels, count)], is_sum=True)]
+    return Payload.of(
+        own_metrics.export_request(
+            host.instance_id,
+            families,
+            CollectorRegistry(),
+            since_ns=T0,
+            started_ns=T0,
+            now_ns=T0 + at * MINUTE,
+        )
+    )
+
+
+@pytest.mark.parametrize("wished", [False, True])
+async def test_counts_of_log_templates_are_scored_like_any_metric_if_that_is_wished(host, wished):
+    processor = await started(host, log_templates=wished)
+    count = 0.0
+    for at in range(1, 2100):
+        count += 6000 if SPIKE <= at < SPIKE + 5 else 600 + at * 7919 % 60
+        await send(processor, logged(host, at, count))
+    found = await host.store.read(anomalies.page)
+    surge = [one for one in found if one.opened_ns == T0 + SPIKE * MINUTE]
+    assert [(one.service, one.metric, one.direction) for one in surge] == (
+        [("shop", semconv.LOG_RECORDS, "up")] if wished else []
+    )
+    assert wished or not found
 
 
 async def test_a_spike_is_one_anomaly_that_opens_and_closes_and_is_told(host):
