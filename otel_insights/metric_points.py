@@ -6,12 +6,14 @@ Data model: https://opentelemetry.io/docs/specs/otel/metrics/data-model/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from otel_insights.analysis.exponential import Exponential
+from otel_insights.analysis.histograms import Distribution, Explicit
 from otel_insights.errors import BadData
 
 DELTA, CUMULATIVE = 1, 2
@@ -20,7 +22,7 @@ _NO_VALUE = 1
 
 
 class Point(NamedTuple):
-    """A point as it came. `buckets` and `bounds` are a histogram's; of those without bounds only the count is read."""
+    """A point as it came; of a summary there are several, since each of its quantiles is a gauge."""
 
     resource: bytes
     scope: bytes
@@ -28,15 +30,19 @@ class Point(NamedTuple):
     attributes: tuple[bytes, ...]
     """Serialised KeyValues, in their order."""
     kind: str
-    """`gauge`, `sum`, or `count` (of a histogram or a summary)."""
+    """How it is read: `gauge`, `sum`, or `count` (of a histogram or a summary)."""
     temporality: int
     monotonic: bool
     start_ns: int
     time_ns: int
     value: float | None
     """None where the sender says that there is none."""
-    buckets: Sequence[int] = ()
-    bounds: Sequence[float] = ()
+    part: str = ""
+    """What of a histogram or summary it is: `count`, or a quantile such as `p99.9`."""
+    shape: str = "gauge"
+    """The metric's type and unit as OTLP has them: `histogram s`."""
+    distribution: Distribution | None = None
+    """A histogram's; those without bounds have none."""
 
 
 def points(data: bytes, wants: Callable[[bytes, bytes, bytes], bool] = lambda *_: True) -> Iterator[Point]:
@@ -56,44 +62,62 @@ def points(data: bytes, wants: Callable[[bytes, bytes, bytes], bool] = lambda *_
                 kind = metric.WhichOneof("data")
                 if kind is not None and wants(resource, scope, metric.name):
                     read = _numbers if kind in _NUMBERS else _counts
-                    yield from read(resource, scope, metric.name, kind, getattr(metric, kind))
+                    data = getattr(metric, kind)
+                    yield from read((resource, scope, metric.name), kind, _shape(kind, metric.unit, data), data)
 
 
-def _numbers(resource: bytes, scope: bytes, name: bytes, kind: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - a class made at run time
+def _shape(kind: str, unit: bytes, data: Any) -> str:  # noqa: ANN401 - a class made at run time
+    falls = kind == "sum" and not data.monotonic
+    return f"{'non-monotonic ' if falls else ''}{_TITLES.get(kind, kind)} {unit.decode(errors='replace')}".rstrip()
+
+
+def _numbers(of: tuple[bytes, bytes, bytes], kind: str, shape: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - as above
     temporality, monotonic = (data.temporality, data.monotonic) if kind == "sum" else (0, False)
     for one in data.points:
         held = one.WhichOneof("value")
         value = None if held is None or one.flags & _NO_VALUE else float(getattr(one, held))
-        yield Point(
-            resource, scope, name, tuple(one.attributes), kind, temporality, monotonic, one.start, one.time, value
-        )
+        attributes = tuple(one.attributes)
+        yield Point(*of, attributes, kind, temporality, monotonic, one.start, one.time, value, "", shape)
 
 
-def _counts(resource: bytes, scope: bytes, name: bytes, kind: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - as above
+def _counts(of: tuple[bytes, bytes, bytes], kind: str, shape: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - as above
     temporality = CUMULATIVE if kind == "summary" else data.temporality
     for one in data.points:
         value = None if one.flags & _NO_VALUE else float(one.count)
-        buckets, bounds = (one.buckets, one.bounds) if kind == "histogram" else ((), ())
-        whole = len(buckets) == len(bounds) + 1
-        yield Point(
-            resource,
-            scope,
-            name,
-            tuple(one.attributes),
-            "count",
-            temporality,
-            True,  # noqa: FBT003 - counts only grow
-            one.start,
-            one.time,
-            value,
-            list(buckets) if whole else (),
-            list(bounds) if whole else (),
-        )
+        attributes, spread = tuple(one.attributes), None
+        if value is not None and kind != "summary":
+            spread = _explicit(one) if kind == "histogram" else _exponential(one)
+        # counts only grow
+        yield Point(*of, attributes, "count", temporality, True, one.start, one.time, value, "count", shape, spread)  # noqa: FBT003
+        if value is not None and kind == "summary":
+            for quantile in one.quantiles:
+                part = f"p{quantile.quantile * 100:g}"
+                yield Point(*of, attributes, "gauge", 0, False, 0, one.time, quantile.value, part, shape)  # noqa: FBT003
+
+
+def _explicit(one: Any) -> Explicit | None:  # noqa: ANN401 - as above
+    counts, bounds = one.buckets, one.bounds
+    return Explicit(tuple(counts), tuple(bounds)) if len(counts) == len(bounds) + 1 else None
+
+
+def _exponential(one: Any) -> Exponential | None:  # noqa: ANN401 - as above
+    sides = [(side.offset, side.counts) for side in (one.positive, one.negative)]
+    found = Exponential.bounded(one.scale, (one.zero, one.zero_threshold), *sides)
+    # by the data model the count is the sum of all; where it is not, nobody knows what is missing
+    return found if one.zero + sum(found.positive.counts) + sum(found.negative.counts) == one.count else None
 
 
 _NUMBERS: Final = {"gauge": 5, "sum": 7}
 _COUNTED: Final = {"histogram": (9, 9, 10), "exponential": (10, 1, 10), "summary": (11, 7, 8)}
 """Member of `Metric.data` -> its number, and those of its points' attributes and flags."""
+_TITLES: Final = {"exponential": "exponential histogram"}
+_SPREAD: Final = (
+    ("scale", 6, "sint32"),
+    ("zero", 7, "fixed64"),
+    ("positive", 8, "Side"),
+    ("negative", 9, "Side"),
+    ("zero_threshold", 14, "double"),
+)
 
 
 def _schema() -> Any:  # noqa: ANN401 - as above
@@ -142,16 +166,33 @@ def _schema() -> Any:  # noqa: ANN401 - as above
         add(point, "count", 4, "fixed64")
         add(point, "attributes", attributes, "bytes", many=True)
         add(point, "flags", flags, "uint32")
-        if name == "histogram":
-            add(point, "buckets", 6, "fixed64", many=True)
-            add(point, "bounds", 7, "double", many=True)
+        _add_spread(message, add, point, name)
         if name != "summary":
             add(holder, "temporality", 2, "int32")
     add(numbers, "temporality", 2, "int32")
     add(numbers, "monotonic", 3, "bool")
+    add(metric, "unit", 3, "bytes")
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
+
+
+def _add_spread(message: Any, add: Any, point: Any, name: str) -> None:  # noqa: ANN401 - as above
+    """Add what tells how the values of a point lie."""
+    if name == "histogram":
+        add(point, "buckets", 6, "fixed64", many=True)
+        add(point, "bounds", 7, "double", many=True)
+    elif name == "exponential":
+        side = message("Side")
+        add(side, "offset", 1, "sint32")
+        add(side, "counts", 2, "uint64", many=True)
+        for field, number, type_ in _SPREAD:
+            add(point, field, number, type_)
+    else:
+        quantile = message("Quantile")
+        add(quantile, "quantile", 1, "double")
+        add(quantile, "value", 2, "double")
+        add(point, "quantiles", 6, "Quantile", many=True)
 
 
 _REQUEST: Final = _schema()

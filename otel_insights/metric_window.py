@@ -34,7 +34,8 @@ _DAY_NS = 86_400 * 10**9
 _MOST_SERIES = 200_000
 _LAST_NS = 253_402_300_799 * 10**9
 """The end of the year 9999: no calendar goes further."""
-_Key = tuple[bytes, bytes, bytes, tuple[bytes, ...]]
+_Key = tuple[bytes, bytes, bytes, tuple[bytes, ...], str]
+"""As a `SeriesKey`, without a part."""
 
 
 @dataclass(slots=True, repr=False)
@@ -51,8 +52,8 @@ class Collecting:
         """Give points on, and note those of gauges and sums."""
         day = now_ns // _DAY_NS
         for one in points:
-            if one.kind != "count" and one.value is not None and 0 < one.time_ns < _LAST_NS:
-                key = (one.resource, one.scope, one.metric, one.attributes)
+            if one.kind != "count" and not one.part and one.value is not None and 0 < one.time_ns < _LAST_NS:
+                key = (one.resource, one.scope, one.metric, one.attributes, one.shape)
                 known = self._numbers.get(key)
                 if known is None or known[1] != day:
                     known = self._tell(key, one, day)
@@ -67,7 +68,7 @@ class Collecting:
         name, labels = key[2].decode(errors="replace"), self.redactor.attributes(_labels(key[3]))
         text = json.dumps({label: value for label, value in labels.items() if label != COUNT}, ensure_ascii=False)
         service = sender.key.service if sender else ""
-        self._told.append(KnownSeries(number, service, name, text, _kind(one), series_id((*key, ""))))
+        self._told.append(KnownSeries(number, service, name, text, _kind(one), series_id((*key[:4], "", one.shape))))
         self._numbers[key] = number, day
         return number, day
 
@@ -86,7 +87,7 @@ def _kind(one: Point) -> str:
 
 def _number(key: _Key) -> int:
     digest = hashlib.blake2b(digest_size=8)
-    for part in (*key[:3], *key[3]):
+    for part in (*key[:3], *key[3], key[4].encode()):
         digest.update(len(part).to_bytes(4, "little") + part)
     return int.from_bytes(digest.digest(), "big") >> 1
 

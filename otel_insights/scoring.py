@@ -20,6 +20,7 @@ from otel_insights.analysis.expectations import State
 from otel_insights.analysis.lines import Line, Watch
 from otel_insights.analysis.models import MODELS, Model
 from otel_insights.analysis.series import Observed, Series, SeriesKey
+from otel_insights.metric_shapes import Changed, Shapes
 from otel_insights.store.anomalies import SavedPart
 
 _FIRST_ROWS: Final = 256
@@ -73,6 +74,9 @@ class Scoring:
     """Points of series that are, or were until then, beyond their line for too long; the caller takes them out."""
     gone: list[int] = field(default_factory=list, init=False)
     """Rows of series that made room while they were anomalous; the caller takes them out, before what was scored."""
+    changed: list[Changed] = field(default_factory=list, init=False)
+    """Metrics that came with another type or unit than before; the caller takes them out."""
+    _shapes: Shapes = field(init=False)
     _known: State = field(init=False)
     _episodes: State = field(default_factory=lambda: episodes.new_state(_FIRST_ROWS), init=False)
     _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
@@ -83,8 +87,9 @@ class Scoring:
 
     def __post_init__(self) -> None:
         """Begin without series."""
-        self.series = Series(self.most, self._begin, series_id, self._set_limits)
+        self.series = Series(self.most, self._begin, series_id, self._adopt)
         self._known = self.model.new_state(_FIRST_ROWS)
+        self._shapes = Shapes(self.most)
 
     def score(self, observed: Iterable[Observed], *, everything: bool = False) -> tuple[int, list[Scored]]:
         """Score points, each once; those of a series in the order of their times.
@@ -184,7 +189,16 @@ class Scoring:
         for row in rows.tolist():
             key = self.series.keys[row]
             if key is not None:
+                self._note_shape(key)
                 self._set_limits(row, key)
+
+    def _note_shape(self, key: SeriesKey) -> None:
+        if changed := self._shapes.news(key):
+            self.changed.append(changed)
+
+    def _adopt(self, row: int, key: SeriesKey) -> None:
+        self._shapes.news(key)
+        self._set_limits(row, key)
 
     def _set_limits(self, row: int, key: SeriesKey) -> None:
         limits = self.limits_of(key)
@@ -237,7 +251,14 @@ class Scoring:
 def series_id(key: SeriesKey) -> str:
     """Hash what identifies a series: the same at every start, and under every version of its service."""
     digest = hashlib.blake2b(digest_size=8)
-    for part in (environment.lasting(key[0]), _scope(key[1]), key[2], *sorted(key[3]), key[4].encode()):
+    for part in (
+        environment.lasting(key[0]),
+        _scope(key[1]),
+        key[2],
+        *sorted(key[3]),
+        key[4].encode(),
+        key[5].encode(),
+    ):
         digest.update(len(part).to_bytes(4, "little") + part)
     return digest.hexdigest()
 

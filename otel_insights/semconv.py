@@ -116,6 +116,9 @@ ANOMALY_ENDED: Final = "otel_insights.anomaly.ended"
 ANOMALY_OPENED: Final = "otel_insights.anomaly.opened"
 ANOMALY_CLOSED: Final = "otel_insights.anomaly.closed"
 ANOMALIES: Final = "otel_insights.anomalies"
+METRIC_CHANGED: Final = "otel_insights.metric.changed"
+METRIC_BEFORE: Final = "otel_insights.metric.before"
+METRIC_AFTER: Final = "otel_insights.metric.after"
 SUBJECT_INSTANCE: Final = "otel_insights.subject.service.instance.id"
 SUBJECT_NAMESPACE: Final = "otel_insights.subject.service.namespace"
 SUBJECT_NAME: Final = "otel_insights.subject.service.name"
@@ -182,7 +185,12 @@ EMITTED: Final = (
     Name(SUBJECT_INSTANCE, "attribute", "", "The `service.instance.id` that an anomaly is about"),
     Name(ANOMALY_ID, "attribute", "", "An anomaly; on its opening and its end"),
     Name(ANOMALY_METRIC, "attribute", "", "The metric whose series is anomalous, or whose point a score is of"),
-    Name(ANOMALY_PART, "attribute", "", "Of a histogram or summary: `count` (a second), `p50`, `p95`, `p99`"),
+    Name(
+        ANOMALY_PART,
+        "attribute",
+        "",
+        "Of a histogram or summary: `count` (a second), `p50`, `p95`, `p99`, or a quantile",
+    ),
     Name(ANOMALY_THRESHOLD, "attribute", "", "The detector's own score that is 1 for this series at that time"),
     Name(ANOMALY_OBSERVED, "attribute", "", "The value with the highest score; of sums what came a second"),
     Name(ANOMALY_DIRECTION, "attribute", "", "`up` or `down`"),
@@ -194,6 +202,8 @@ EMITTED: Final = (
         "",
         "Why it is closed: `recovered`, `new_level` (it stays there), `no_data`, `forgotten`, `restarted`",
     ),
+    Name(METRIC_BEFORE, "attribute", "", "Type and unit that a metric had: `histogram s`"),
+    Name(METRIC_AFTER, "attribute", "", "Type and unit that it has now"),
     Name(SUBJECT_NAMESPACE, "attribute", "", "The `service.namespace` that a finding is about"),
     Name(SUBJECT_NAME, "attribute", "", "The `service.name` that a finding is about"),
     Name(SUBJECT_VERSION, "attribute", "", "On a regression: the newest `service.version` that brought it back"),
@@ -240,6 +250,7 @@ EMITTED: Final = (
     Name(CLUSTER_MERGED, "event", "", "A cluster went into another one; its id redirects there"),
     Name(ANOMALY_OPENED, "event", "", "A metric series does what is not expected of it"),
     Name(ANOMALY_CLOSED, "event", "", "It does so no longer, or nothing is heard of it"),
+    Name(METRIC_CHANGED, "event", "", "A metric came with another type or unit than before: its series begin anew"),
     Name(CLUSTER_SPIKING, "event", "", "A cluster has far more occurrences than its own past makes likely"),
     Name(CLUSTER_REGRESSED, "event", "", "A cluster was seen again after it had been resolved"),
     Name(CLUSTER_RESOLVED, "event", "", "A person resolved a cluster, or it was not seen for long"),

@@ -13,7 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from otel_insights import anomaly_news, environment, exemplars, metric_points, score_telemetry, semconv
+from otel_insights import anomaly_news, environment, exemplars, metric_points, metric_shapes, score_telemetry, semconv
 from otel_insights.analysis.lines import DETECTOR, Line
 from otel_insights.analysis.models import MODELS
 from otel_insights.analysis.series import SeriesKey
@@ -58,7 +58,7 @@ class Threshold(BaseModel):
     metric: str
     service: str = "*"
     part: str = ""
-    """Of a histogram: `count` (a second), `p50`, `p95` or `p99`."""
+    """Of a histogram: `count` (a second), `p50`, `p95` or `p99`; of a summary `count` or a quantile of it."""
     above: float | None = Field(default=None, allow_inf_nan=False)
     below: float | None = Field(default=None, allow_inf_nan=False)
     for_: Duration = Field(default=0.0, alias="for")
@@ -155,9 +155,11 @@ class Anomalies(Processor):
         count, scored = scoring.score(points, everything=everything)
         self.host.metrics.add("otel_insights_scored_points", count, processor=str(self.id))
         if payload.replay:
+            scoring.changed.clear()
             payload.append(score_telemetry.gauges(scored, with_band=False))
             return
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
+        await self._tell_shapes(scoring)
         beyond, scoring.beyond = scoring.beyond, []
         changed = self._forgotten(scoring)
         changed += self._changes(scored, self._open, payload, model=scoring.model.version)
@@ -166,6 +168,12 @@ class Anomalies(Processor):
         await self._keep()
         if self.settings.emit != "none" and scored:
             payload.append(score_telemetry.gauges(scored, with_band=True))
+
+    async def _tell_shapes(self, scoring: Scoring) -> None:
+        if scoring.changed:
+            changed, scoring.changed = scoring.changed, []
+            findings = [metric_shapes.told(one, self.host.now_ns()) for one in changed]
+            await self.host.store.write(memory.record, [], findings)
 
     def _wants(self, resource: bytes, scope: bytes, metric: bytes) -> bool:
         """Whether a metric is to be scored: it is another's than ours, and no rule leaves it out."""

@@ -7,18 +7,20 @@ of the metrics data model: resets and gaps, https://opentelemetry.io/docs/specs/
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from operator import sub
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 
+from otel_insights.analysis.histograms import PERCENTILES, Distribution
 from otel_insights.analysis.points import Points
 
-PERCENTILES: Final = (0.5, 0.95, 0.99)
-SeriesKey = tuple[bytes, bytes, bytes, tuple[bytes, ...], str]
-"""Resource, scope, metric, attributes; what of a histogram it is: `count` (a second), `p50`, `p95`, `p99`; else ""."""
+SeriesKey = tuple[bytes, bytes, bytes, tuple[bytes, ...], str, str]
+"""Resource, scope, metric, attributes; what of a histogram it is: `count` (a second), `p50`, `p95`, `p99`; else "".
+
+Last its type and unit: a metric that changes these is another one by the data model, and what was learnt does not hold.
+"""
 _CUMULATIVE, _DELTA = 2, 1
 
 
@@ -46,9 +48,11 @@ class Observed(Protocol):
     @property
     def value(self) -> float | None: ...
     @property
-    def buckets(self) -> Sequence[int]: ...
+    def part(self) -> str: ...
     @property
-    def bounds(self) -> Sequence[float]: ...
+    def shape(self) -> str: ...
+    @property
+    def distribution(self) -> Distribution | None: ...
 
 
 @dataclass(slots=True)
@@ -59,8 +63,7 @@ class _Last:
     start_ns: int
     value: float
     temporality: int
-    buckets: tuple[int, ...] = ()
-    bounds: tuple[float, ...] = ()
+    distribution: Distribution | None = None
 
 
 @dataclass(slots=True, repr=False)  # there may be very many
@@ -107,16 +110,16 @@ class Series:
             if one.value is None or not math.isfinite(one.value) or not one.time_ns:
                 continue
             if one.kind == "gauge" or (one.kind == "sum" and not one.monotonic and one.temporality == _CUMULATIVE):
-                found = [("", one.value)]
-                row = self._heard((one.resource, one.scope, one.metric, one.attributes, ""), one.time_ns)
+                row = self._heard(
+                    (one.resource, one.scope, one.metric, one.attributes, one.part, one.shape), one.time_ns
+                )
                 if row is not None:
                     rows.append(row)
                     times.append(one.time_ns)
                     values.append(one.value)
                 continue
-            found = self._since_last(one)
-            for what, value in found:
-                row = self._heard((one.resource, one.scope, one.metric, one.attributes, what), one.time_ns)
+            for part, value in self._since_last(one):
+                row = self._heard((one.resource, one.scope, one.metric, one.attributes, part, one.shape), one.time_ns)
                 if row is not None:
                     rows.append(row)
                     times.append(one.time_ns)
@@ -139,36 +142,33 @@ class Series:
 
     def _since_last(self, one: Observed) -> list[tuple[str, float]]:
         """Tell what happened since the last point of a sum or histogram, a second; its percentiles."""
-        what = "count" if one.kind == "count" else ""
-        key = (one.resource, one.scope, one.metric, one.attributes, what)
+        key = (one.resource, one.scope, one.metric, one.attributes, one.part, one.shape)
         last = self._last.pop(key, None)
         if last is not None and one.time_ns <= last.time_ns:
             self._last[key] = last
             self.late += 1
             return []
         value = float(one.value or 0.0)
-        self._last[key] = _Last(
-            one.time_ns, one.start_ns, value, one.temporality, tuple(one.buckets), tuple(one.bounds)
-        )
+        self._last[key] = _Last(one.time_ns, one.start_ns, value, one.temporality, one.distribution)
         if last is not None and last.temporality != one.temporality:
             last = None  # a total and what was added to it do not compare
         if len(self._last) > self.most:
             del self._last[next(iter(self._last))]
         if one.temporality == _DELTA:
-            since, added, buckets = one.start_ns or (last.time_ns if last else 0), value, tuple(one.buckets)
+            since, added, came = one.start_ns or (last.time_ns if last else 0), value, one.distribution
         elif last is not None and last.start_ns == one.start_ns and value >= last.value:
             since, added = last.time_ns, value - last.value
-            same = added > 0 and last.bounds == tuple(one.bounds)
-            buckets = tuple(map(sub, one.buckets, last.buckets)) if same else ()
+            came = one.distribution.since(last.distribution) if added > 0 and one.distribution is not None else None
         elif last is None:
             return []  # nobody knows over how long it came
         else:  # it began anew; a start that is the point's own time is unknown, and contributes nothing
-            since, added, buckets = max(one.start_ns, last.time_ns), value, tuple(one.buckets)
+            since, added, came = max(one.start_ns, last.time_ns), value, one.distribution
         if not since or since >= one.time_ns:
             return []
-        found = [(what, added / ((one.time_ns - since) / 1e9))]
-        if added > 0 and buckets and min(buckets) >= 0:
-            found += [(f"p{share * 100:.0f}", _percentile(buckets, one.bounds, share)) for share in PERCENTILES]
+        found = [(one.part, added / ((one.time_ns - since) / 1e9))]
+        if added > 0 and came is not None:
+            estimates = ((f"p{share * 100:.0f}", came.percentile(share)) for share in PERCENTILES)
+            found += [each for each in estimates if math.isfinite(each[1])]
         return found
 
     def _heard(self, key: SeriesKey, time_ns: int) -> int | None:
@@ -224,21 +224,3 @@ class Series:
         del self._named[self._names[row]]
         self.keys[row] = None
         self._free.append(row)
-
-
-def _percentile(buckets: Sequence[int], bounds: Sequence[float], share: float) -> float:
-    """Interpolate within the bucket that holds it, as Prometheus does; the open ones end at their bound.
-
-    >>> _percentile([0, 10, 0], [1.0, 2.0], 0.5)
-    1.5
-    """
-    wanted = share * sum(buckets)
-    below = 0
-    for number, count in enumerate(buckets):
-        if below + count >= wanted and count:
-            if number == len(bounds):
-                return float(bounds[-1]) if bounds else 0.0
-            low = float(bounds[number - 1]) if number else min(0.0, float(bounds[0]))
-            return low + (float(bounds[number]) - low) * (wanted - below) / count
-        below += count
-    return float(bounds[-1]) if bounds else 0.0

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from otel_insights.analysis.exponential import Buckets, Exponential
+from otel_insights.analysis.histograms import Explicit
 from otel_insights.analysis.series import Series
 from otel_insights.metric_points import CUMULATIVE, DELTA, Point
 
@@ -86,8 +88,8 @@ def histogram(time: float, *buckets: int, temporality=CUMULATIVE, start=1.0):
         kind="count",
         temporality=temporality,
         start=start,
-        buckets=buckets,
-        bounds=(1.0, 2.0),
+        part="count",
+        distribution=Explicit(buckets, (1.0, 2.0)),
     )
 
 
@@ -120,7 +122,7 @@ def test_buckets_of_a_histogram_that_began_anew_count_whole(series):
 
 
 def test_buckets_with_other_bounds_do_not_compare(series):
-    other = histogram(20, 100, 10, 0)._replace(bounds=(100.0, 200.0))
+    other = histogram(20, 100, 10, 0)._replace(distribution=Explicit((100, 10, 0), (100.0, 200.0)))
     assert parts(series, histogram(10, 100, 0, 0), other) == {"count": [1.0]}
 
 
@@ -130,6 +132,34 @@ def test_a_total_and_what_was_added_to_it_do_not_compare(series):
 
 def test_delta_histograms_stand_for_themselves(series):
     assert parts(series, histogram(10, 0, 10, 0, temporality=DELTA, start=0.0 + 5))["p50"] == [1.5]
+
+
+def exponential(time: float, offset: int, *counts: int, scale=0, **more):
+    spread = Exponential(scale, 0, 0.0, Buckets(offset, counts), Buckets())
+    return histogram(time, **more)._replace(value=float(sum(counts)), distribution=spread)
+
+
+def test_an_exponential_histogram_gives_the_percentiles_of_the_interval_also_where_it_has_become_coarser(series):
+    found = parts(series, exponential(10, 2, 100, 0, scale=1), exponential(20, 1, 110))
+    assert (found["count"], found["p50"]) == ([1.0], [pytest.approx(2**1.5)])
+
+
+def test_an_exponential_count_that_fell_without_a_reset_has_no_percentiles(series):
+    assert parts(series, exponential(10, 1, 100), exponential(20, 2, 110)) == {"count": [1.0]}
+
+
+def test_a_percentile_that_no_number_holds_is_missing(series):
+    assert list(parts(series, exponential(10, 2_000, 5, start=5, temporality=DELTA))) == ["count"]
+
+
+def test_a_quantile_of_a_summary_is_what_it_is_and_missing_where_it_is_no_number(series):
+    quantile = lambda time, value: gauge(time, value, part="p99", shape="summary s")  # noqa: E731
+    assert parts(series, quantile(10, 3.0), quantile(20, math.nan), quantile(30, 2.0)) == {"p99": [3.0, 2.0]}
+
+
+def test_a_metric_that_changes_its_unit_or_type_is_another_series(series):
+    points = [gauge(10, 1, shape="gauge s"), gauge(20, 1000, shape="gauge ms"), gauge(30, 1000, shape="sum ms")]
+    assert len(values(series, *points)) == len(series) == 3
 
 
 def test_series_differ_by_resource_scope_name_and_attributes(series):
@@ -161,7 +191,7 @@ def test_a_series_that_was_saved_has_its_row_again_when_it_is_heard_of():
     row = series.keep("a", 5 * S)
     assert values(series, gauge(3, 1, metric=b"a")) == [], "it is late"
     assert values(series, gauge(10, 1, metric=b"a"), gauge(10, 1, metric=b"b")) == [(10, 1), (10, 1)]
-    assert (adopted, series.row((b"r", b"s", b"a", (b"a",), ""))) == ([row], row)
+    assert (adopted, series.row((b"r", b"s", b"a", (b"a",), "", "gauge"))) == ([row], row)
     assert series.named() == {"a": row, "b": 1}
 
 

@@ -445,3 +445,15 @@ async def test_a_level_that_stays_is_accepted_and_that_is_said(host, by):
     found = await host.store.read(anomalies.page)
     assert {one.ended for one in found} == {"new_level"}
     assert len(found) <= 2
+
+
+async def test_a_metric_that_comes_in_another_unit_begins_anew_and_that_is_told_once(host):
+    processor = await started(host)
+    for minute, unit in ((0, "s"), (1, "ms"), (2, "ms"), (3, "s")):
+        payload = request(minute, minute + 1).message()
+        payload.resource_metrics[0].scope_metrics[0].metrics[0].unit = unit
+        await send(processor, Payload.of(payload))
+    ((event, how),) = await told(host)
+    assert event == semconv.METRIC_CHANGED
+    assert (how[semconv.METRIC_BEFORE], how[semconv.METRIC_AFTER]) == ("gauge s", "gauge ms")
+    assert (how[semconv.ANOMALY_METRIC], how[semconv.SUBJECT_NAME]) == ("queue.depth", "shop")
