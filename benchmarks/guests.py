@@ -7,8 +7,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
+from importlib.metadata import distributions
+from pathlib import Path
 
 from benchmarks.tables import Ratio, show, verdict
+from otel_insights.client import surroundings
 
 _ROUNDS = 7
 _DEAD = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_INSIGHTS_SPOOL_DIR": "off"}
@@ -84,6 +89,8 @@ print([max(one) for one in took], flush=True)
 import os; os._exit(0)
 """
 
+_PACKAGES = 300
+
 
 def guests() -> None:
     """Run each as a process of its own, in turn with its yardstick, with an endpoint where nobody listens."""
@@ -107,7 +114,30 @@ def guests() -> None:
     longest = [max(one) * 1e3 for one in zip(*(_told(_RUNS) for _ in range(_ROUNDS)), strict=True)]
     for name, took, goal in zip(("start_run", "log_event", "end_run"), longest, (10, 5, 50), strict=True):
         rows.append([name, "the longest of 2,100", f"{took:.2f} ms", verdict(took, goal)])
+    rows.append(_enumerating())
     show("Guests", ("what", "beside", "it takes", "goal"), rows, f"Medians of {_ROUNDS} processes (lowest to highest).")
+
+
+def _enumerating() -> list[str]:
+    """List installed packages, 300 of them, as `importlib.metadata` does and as we do."""
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(_PACKAGES):
+            info = Path(folder) / f"package_{number}-1.{number}.dist-info"
+            info.mkdir()
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: package-{number}\nVersion: 1.{number}\n")
+        theirs, ours = [], []
+        for _ in range(_ROUNDS):
+            began = time.perf_counter()
+            found = {one.metadata["Name"]: one.version for one in distributions(path=[folder])}
+            between = time.perf_counter()
+            same = surroundings.packages([folder])
+            ours.append(time.perf_counter() - between)
+            theirs.append(between - began)
+            if len(same) != len(found):
+                raise RuntimeError(f"{len(same)} packages were found, importlib.metadata finds {len(found)}")
+    took = statistics.median(ours) * 1e3
+    ratio = Ratio.of(ours, theirs)
+    return [f"{_PACKAGES} packages", f"importlib.metadata: {ratio} of it", f"{took:.2f} ms", verdict(took, 5)]
 
 
 def _cpu(program: str) -> float:
