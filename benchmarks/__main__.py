@@ -4,7 +4,19 @@ import argparse
 import os
 import platform
 
-from benchmarks import clusterings, fingerprints, guests, latency, memory, peers, redacting, relay, scoring, templates
+from benchmarks import (
+    clusterings,
+    fingerprints,
+    guests,
+    latency,
+    memory,
+    peers,
+    queries,
+    redacting,
+    relay,
+    scoring,
+    templates,
+)
 
 _ALL = {
     "relay": relay.plain,
@@ -20,6 +32,7 @@ _ALL = {
     "templates": templates.templates,
     "guests": guests.guests,
     "scoring": scoring.scoring,
+    "queries": queries.queries,
     "peers": peers.peers,
 }
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlite_utils import Database
 
-from otel_insights.analysis.incidents import BEFORE_NS, Change, Incident, Trouble, about, incidents
+from otel_insights.analysis.incidents import BEFORE_NS, SAME_SERVICE_NS, Change, Incident, Trouble, about, incidents
 from otel_insights.anomaly_listing import row
 from otel_insights.anomaly_news import sentence
 from otel_insights.report import rfc3339
@@ -50,29 +50,25 @@ def latest(
 
     What people have called no anomaly is left out. `since_ns`: those that went on after that time.
     """
-    known = {one.id: one for one in _anomalies(db, since_ns - BEFORE_NS) if one.verdict != "not_anomaly"}
-    found = incidents(
-        [Trouble(one.id, one.namespace, one.service, one.opened_ns, one.closed_ns) for one in known.values()]
-    )
-    wanted = [
-        one
-        for one in found
-        if (namespace is None or one.namespace == namespace)
-        and (service is None or service in one.services)
-        and (one.ended_ns is None or one.ended_ns >= since_ns)
-    ]
-    wanted.sort(key=lambda one: (-one.began_ns, one.id))
-    return [_row(db, one, [known[each.id] for each in one.troubles]) for one in wanted[:limit]]
-
-
-def _anomalies(db: Database, since_ns: int) -> list[Anomaly]:
-    found: list[Anomaly] = []
-    while len(found) < _MOST_ANOMALIES:
-        part = memory.page(db, after=found[-1].id if found else "", limit=_PAGE, since_ns=since_ns)
-        found += part
-        if len(part) < _PAGE:
-            break
-    return found
+    read: list[Anomaly] = []
+    while True:
+        part = memory.page(db, after=read[-1].id if read else "", limit=_PAGE, since_ns=since_ns - BEFORE_NS)
+        read += part
+        known = {one.id: one for one in read if one.verdict != "not_anomaly"}
+        wanted = [
+            one
+            for one in incidents(
+                [Trouble(one.id, one.namespace, one.service, one.opened_ns, one.closed_ns) for one in known.values()]
+            )
+            if (namespace is None or one.namespace == namespace)
+            and (service is None or service in one.services)
+            and (one.ended_ns is None or one.ended_ns >= since_ns)
+        ]
+        wanted.sort(key=lambda one: (-one.began_ns, one.id))
+        is_all = len(part) < _PAGE or len(read) >= _MOST_ANOMALIES
+        # what came before these would have to lie within half an hour of their beginning, and has been read
+        if is_all or (len(wanted) >= limit and wanted[limit - 1].began_ns - SAME_SERVICE_NS > read[-1].opened_ns):
+            return [_row(db, one, [known[each.id] for each in one.troubles]) for one in wanted[:limit]]
 
 
 def _row(db: Database, incident: Incident, found: Sequence[Anomaly]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlite_utils import Database
 from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.store import clusters
+from otel_insights.store.clusters import Filter
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.units import epoch_ns, seconds
 
@@ -19,11 +20,11 @@ _PAGE = 500
 def listed(db: Database, namespace: str | None, state: str) -> list[dict[str, Any]]:
     """Read clusters, the one that was seen last first."""
     found: list[clusters.Cluster] = []
-    while part := clusters.page(db, after=found[-1].id if found else "", limit=_PAGE, namespace=namespace):
+    wanted = Filter(namespace, state=state)
+    while part := clusters.page(db, after=found[-1].id if found else "", limit=_PAGE, wanted=wanted):
         found += part
     found.sort(key=lambda one: (-one.last_seen_ns, one.id))
-    rows = [cluster_row(one) | {"state": state_of(db, one.id)} for one in found]
-    return [row for row in rows if not state or row["state"] == state]
+    return [cluster_row(one) | {"state": state_of(db, one.id)} for one in found]
 
 
 def line(row: Mapping[str, Any]) -> str:

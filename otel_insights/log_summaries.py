@@ -31,9 +31,13 @@ def summaries(db: Database, wanted: Wanted, limit: int = 50) -> list[dict[str, A
     groups: defaultdict[str, list[LogTemplate]] = defaultdict(list)
     for one in _all(db, wanted):
         groups[signature_of(one.text)].append(one)
-    found = [_summary(db, signature, members, wanted.severity.upper()) for signature, members in groups.items()]
-    found.sort(key=lambda one: (-one["support_count"], one["cluster_id"]))
-    return found[:limit]
+    severity = wanted.severity.upper()
+    most = sorted(groups, key=lambda signature: (-_support(groups[signature], severity), _id_of(signature)))[:limit]
+    return [_summary(db, signature, groups[signature], severity) for signature in most]
+
+
+def _support(members: Sequence[LogTemplate], severity: str) -> int:
+    return int(sum(one.counts.get(severity, 0.0) if severity else one.count for one in members))
 
 
 def summary(db: Database, cluster_id: str) -> dict[str, Any] | None:

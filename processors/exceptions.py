@@ -18,8 +18,17 @@ from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Proc
 from otel_insights.looking import looked_at
 from otel_insights.payload import Payload, Scalar, Signal
 from otel_insights.raised import Found, Stamp, audit, find_in_logs, find_in_spans, stamp
+from otel_insights.store import (
+    cluster_services,
+    corrections,
+    folding,
+    hours,
+    newcomers,
+    occurrences,
+    rules,
+    sightings,
+)
 from otel_insights.store import clusters as memory
-from otel_insights.store import corrections, folding, hours, newcomers, occurrences, rules, sightings
 from otel_insights.store.clusters import Membership
 from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent
@@ -156,6 +165,8 @@ class Exceptions(Processor):
             except BaseException:
                 self._unseen.add(namespace)
                 raise
+        while await self.host.store.write(cluster_services.add_up):
+            pass
         now, quiet = self.host.now_ns(), int(self.settings.resolve_after * 1e9)
         after: str | None = ""
         while after is not None:

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -133,20 +134,60 @@ def test_every_argument_of_instrument_and_each_of_our_variables_is_documented():
     assert documented - {"OTEL_INSIGHTS_STRICT"} == ours
 
 
-def test_api_routes_are_documented():
+@cache
+def api():
     from otel_insights.api import create_app
     from otel_insights.config import read
     from otel_insights.service import Service
 
+    return create_app(Service(read("", available(), {}), available()))
+
+
+def test_api_routes_are_documented():
     page = text("docs", "api.md")
-    document = create_app(Service(read("", available(), {}), available())).openapi()
-    assert [path for path in document["paths"] if f"`{path}`" not in page] == []
+    assert [path for path in api().openapi()["paths"] if f"`{path}`" not in page] == []
+
+
+def paths(router, prefix: str = ""):
+    """List the paths of a router and of those within it, pages too, which the schema leaves out."""
+    for route in router.routes:
+        inner = getattr(route, "original_router", None)
+        if inner is None:
+            yield prefix + route.path
+        else:
+            yield from paths(inner, prefix + route.include_context.prefix)
+
+
+FEATURES = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.*?) \|$", text("docs", "features.md"), re.MULTILINE)
+SOURCES = "".join(
+    path.read_text(encoding="utf-8")
+    for path in (*(ROOT / "otel_insights").rglob("*.py"), *(ROOT / "processors").glob("*.py"), ROOT / "pyproject.toml")
+)
+
+
+@pytest.mark.parametrize("row", FEATURES, ids=lambda row: row[0])
+def test_what_a_feature_names_is_there(row):
+    """Paths are routes, commands are commands with these options, and any other name stands in the sources."""
+    routes = set(paths(api()))
+    for name in re.findall(r"`([^`]+)`", row[2]):
+        words = name.removeprefix("otel-insights ").split()
+        known = max((one for one in COMMANDS if words[: len(one.split())] == one.split()), key=len, default=None)
+        if name.startswith("/"):
+            assert name in routes
+        elif words[0] == "make":
+            assert f"\n{words[1]}:" in text("Makefile")
+        elif known:
+            options = {option for one in COMMANDS[known].params for option in one.opts}
+            assert {word for word in words if word.startswith("--")} <= options
+        else:
+            # a header's value, a method's object and Prometheus' suffix are added by whoever uses it
+            bare = name.partition(":")[0].removesuffix("()").removesuffix("_total").removeprefix("run.").lstrip(".")
+            assert bare in SOURCES, name
 
 
 def test_every_feature_has_its_row_and_a_test_that_is_there_or_says_what_is_missing():
-    rows = re.findall(r"^\| (\d+) \| (.+?) \| (.+?) \| (.*?) \|$", text("docs", "features.md"), re.MULTILINE)
-    assert [int(row[0]) for row in rows] == list(range(1, 154))
-    for _, _, where, shown in rows:
+    assert [int(row[0]) for row in FEATURES] == list(range(1, 154))
+    for _, _, where, shown in FEATURES:
         path = re.fullmatch(r"\[(.+)\]\(\.\./\1\)", shown)
         assert path or "missing" in where
         assert not path or (ROOT / path[1]).is_file()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
+from sqlite_utils import Database
 
-from otel_insights import store as storage
 from otel_insights.api.problems import Problem
 from otel_insights.api.shapes import ClusterInFull, ClusterPage
 from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.service import Service
 from otel_insights.store import clusters, suggestions
+from otel_insights.store.clusters import Filter
+
+State = Literal["", "new", "ongoing", "escalating", "regressed", "resolved", "archived"]
 
 
 def routes(service: Service) -> APIRouter:
@@ -24,11 +27,19 @@ def routes(service: Service) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
         cursor: Annotated[str, Query(max_length=64, description="`next` of the page before")] = "",
         namespace: Annotated[str | None, Query(max_length=255, description="Only this `service.namespace`")] = None,
+        service_name: Annotated[
+            str, Query(alias="service", max_length=255, description="Only what failed in this `service.name`")
+        ] = "",
+        state: Annotated[State, Query(description="Only in this state; empty for all")] = "",
+        text: Annotated[
+            str, Query(max_length=300, description="Only with this in the title or type, whatever the case")
+        ] = "",
     ) -> ClusterPage:
         """List clusters in order of their ids, page by page."""
-        found = await service.store.read(clusters.page, after=cursor, limit=limit + 1, namespace=namespace)
-        items = [await _row(service.store, one) for one in found[:limit]]
-        return ClusterPage.model_validate({"items": items, "next": found[limit - 1].id if len(found) > limit else None})
+        wanted = Filter(namespace, service_name, state, text)
+        found = await service.store.read(_page, cursor, limit + 1, wanted)
+        following = found[limit - 1]["id"] if len(found) > limit else None
+        return ClusterPage.model_validate({"items": found[:limit], "next": following})
 
     @router.get("/clusters/{cluster_id}", summary="Show a cluster")
     async def show_cluster(cluster_id: str) -> ClusterInFull:
@@ -51,16 +62,21 @@ def routes(service: Service) -> APIRouter:
             for one in shown
         ]
         more = await service.store.read(portrait, found.id)
-        return ClusterInFull.model_validate({**await _row(service.store, found), **more, "examples": examples})
+        row = await service.store.read(_row, found)
+        return ClusterInFull.model_validate({**row, **more, "examples": examples})
 
     return router
 
 
-async def _row(store: storage.Store, cluster: clusters.Cluster) -> dict[str, Any]:
-    silence = await store.read(suggestions.silence_of, cluster.id)
+def _page(db: Database, after: str, limit: int, wanted: Filter) -> list[dict[str, Any]]:
+    return [_row(db, one) for one in clusters.page(db, after=after, limit=limit, wanted=wanted)]
+
+
+def _row(db: Database, cluster: clusters.Cluster) -> dict[str, Any]:
+    silence = suggestions.silence_of(db, cluster.id)
     return {
         **cluster_row(cluster),
-        "state": await store.read(state_of, cluster.id),
-        "suggestions": [one.body for one in await store.read(suggestions.of_cluster, cluster.id)],
+        "state": state_of(db, cluster.id),
+        "suggestions": [one.body for one in suggestions.of_cluster(db, cluster.id)],
         "silence": {"reason": silence[0], "text": silence[1]} if silence else None,
     }

@@ -34,22 +34,21 @@ def began(db: Database, namespace: str, service: str, from_ns: int, until_ns: in
     return sorted(found.values(), key=lambda one: (one.time_ns, one.cluster_id))
 
 
-_OF_SERVICE = """
-    FROM fingerprint JOIN failure ON failure.namespace = fingerprint.namespace
-         AND failure.fingerprint = fingerprint.id AND failure.weight > 0
-    JOIN environment ON environment.id = failure.environment_id
-    JOIN cluster ON cluster.id = fingerprint.cluster_id
-    WHERE fingerprint.namespace = :namespace AND environment.service = :service
+_NEW: Final = """
+    SELECT cluster.id, cluster.title, first_seen_ns, (
+        SELECT json_group_array(DISTINCT instance) FROM fingerprint
+        JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id
+        JOIN environment ON environment.id = environment_id
+        WHERE fingerprint.cluster_id = cluster.id AND environment.service = :service
+          AND weight > 0 AND failure.first_seen_ns <= :until)
+    FROM cluster_service JOIN cluster ON cluster.id = cluster_id
+    WHERE service = :service AND first_seen_ns BETWEEN :from AND :until AND namespace = :namespace
+    ORDER BY first_seen_ns, cluster.id LIMIT :most
 """
-_NEW: Final = (
-    "SELECT cluster.id, cluster.title, min(failure.first_seen_ns),"
-    " json_group_array(DISTINCT environment.instance) FILTER (WHERE failure.first_seen_ns <= :until)"
-    f"{_OF_SERVICE} GROUP BY cluster.id HAVING min(failure.first_seen_ns) BETWEEN :from AND :until"
-    " ORDER BY 3, 1 LIMIT :most"
-)
-_CHANGED: Final = (
-    "SELECT DISTINCT cluster.id, cluster.title, kind, time_ns FROM cluster_change"  # noqa: S608 - text of ours
-    " JOIN cluster ON cluster.id = cluster_change.cluster_id"
-    " WHERE kind IN ('escalating', 'regressed') AND time_ns BETWEEN :from AND :until AND cluster.id IN"
-    f" (SELECT cluster.id {_OF_SERVICE}) ORDER BY time_ns DESC, cluster.id LIMIT :most"
-)
+_CHANGED: Final = """
+    SELECT DISTINCT cluster.id, cluster.title, kind, time_ns FROM cluster_change
+    JOIN cluster ON cluster.id = cluster_change.cluster_id
+    WHERE kind IN ('escalating', 'regressed') AND time_ns BETWEEN :from AND :until AND namespace = :namespace
+      AND EXISTS (SELECT 1 FROM cluster_service WHERE cluster_id = cluster.id AND service = :service)
+    ORDER BY time_ns DESC, cluster.id LIMIT :most
+"""

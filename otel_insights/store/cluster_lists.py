@@ -76,9 +76,7 @@ def _listed(row: Sequence[Any], environments: int, services: tuple[str, ...]) ->
     return Listed(id_, namespace, title, exception_type, count, environments, services, *rest)
 
 
-_SPREAD = """(SELECT count(DISTINCT environment_id) FROM fingerprint one JOIN failure
-    ON failure.namespace = one.namespace AND failure.fingerprint = one.id AND weight > 0
-    WHERE one.cluster_id = cluster.id)"""
+_SPREAD = "(SELECT sum(environments) FROM cluster_service WHERE cluster_id = cluster.id)"
 _FOUND = """
     SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(occurrences) AS occurrences,
            {environments} AS environments, min(first_seen_ns) AS first_seen_ns, max(last_seen_ns) AS last_seen_ns,
@@ -91,10 +89,7 @@ _FOUND = """
     WHERE coalesce(cluster_life.state, 'new') IN (SELECT value FROM json_each(:states))
       AND (:namespace IS NULL OR cluster.namespace = :namespace)
       AND (:text = '' OR instr(lower(cluster.title || ' ' || cluster.exception_type || ' ' || cluster.id), :text) > 0)
-      AND (:service = '' OR cluster.id IN (
-          SELECT one.cluster_id FROM environment JOIN failure ON environment_id = environment.id AND weight > 0
-          JOIN fingerprint one ON one.namespace = failure.namespace AND one.id = failure.fingerprint
-          WHERE service = :service))
+      AND (:service = '' OR cluster.id IN (SELECT cluster_id FROM cluster_service WHERE service = :service))
     GROUP BY cluster.id
 """
 
@@ -102,9 +97,7 @@ _FOUND = """
 def _whose(db: Database, ids: Iterable[str]) -> dict[str, tuple[int, tuple[str, ...]]]:
     """Count the environments of clusters, and name their services."""
     rows = db.execute(
-        "SELECT cluster_id, count(DISTINCT environment_id), json_group_array(DISTINCT service) FROM fingerprint"
-        " JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id"
-        " AND weight > 0 JOIN environment ON environment.id = environment_id"
+        "SELECT cluster_id, sum(environments), json_group_array(service) FROM cluster_service"
         " WHERE cluster_id IN (SELECT value FROM json_each(?)) GROUP BY cluster_id",
         [json.dumps(list(ids))],
     )
@@ -145,13 +138,11 @@ def hours(db: Database, ids: Iterable[str], since_hour: int) -> dict[str, dict[i
 
 
 def where_things_failed(db: Database) -> tuple[list[str], list[str]]:
-    """List the namespaces and the services of environments in which something has failed, for people to choose from."""
-    sql = (
-        "SELECT DISTINCT {} FROM environment"
-        " WHERE EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id) ORDER BY 1"
-    )
-    namespaces, services = ([row[0] for row in db.execute(sql.format(one))] for one in ("namespace", "service"))
-    return namespaces, services
+    """List the namespaces and the services of clusters, for people to choose from."""
+    rows = db.execute(
+        "SELECT DISTINCT namespace, service FROM cluster_service JOIN cluster ON cluster.id = cluster_id"
+    ).fetchall()
+    return sorted({row[0] for row in rows}), sorted({row[1] for row in rows})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlite_utils import Database
 
@@ -91,24 +91,41 @@ class Cluster:
 
 
 _SUMMARY = """
-    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(failure.weight),
-           count(DISTINCT failure.environment_id), json_group_array(DISTINCT environment.service),
-           min(failure.first_seen_ns), max(failure.last_seen_ns), json_group_array(DISTINCT fingerprint.id)
-    FROM cluster
-    JOIN fingerprint ON fingerprint.cluster_id = cluster.id
-    JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id
-         AND failure.weight > 0
-    JOIN environment ON environment.id = failure.environment_id
+    SELECT cluster.id, cluster.namespace, cluster.title, cluster.exception_type, sum(cluster_service.occurrences),
+           sum(environments), json_group_array(service), min(first_seen_ns), max(last_seen_ns),
+           (SELECT json_group_array(id) FROM fingerprint WHERE cluster_id = cluster.id AND occurrences > 0)
+    FROM cluster JOIN cluster_service ON cluster_service.cluster_id = cluster.id
     WHERE {where}
     GROUP BY cluster.id
 """
 
 
-def page(db: Database, *, after: str = "", limit: int = 100, namespace: str | None = None) -> list[Cluster]:
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which clusters; None and "" leave nothing out. `text` is looked for in titles and types, whatever the case."""
+
+    namespace: str | None = None
+    service: str = ""
+    state: str = ""
+    text: str = ""
+
+
+_EVERYTHING = Filter()
+_WANTED = """
+    cluster.id IN (
+        SELECT id FROM cluster LEFT JOIN cluster_life ON cluster_life.cluster_id = id
+        WHERE id > :after AND merged_into IS NULL AND (:namespace IS NULL OR namespace = :namespace)
+          AND (:state = '' OR coalesce(state, 'new') = :state)
+          AND (:text = '' OR instr(lower(title || ' ' || exception_type), :text) > 0)
+          AND EXISTS (SELECT 1 FROM cluster_service WHERE cluster_id = id AND :service IN ('', service))
+        ORDER BY id LIMIT :limit)
+"""
+
+
+def page(db: Database, *, after: str = "", limit: int = 100, wanted: Filter = _EVERYTHING) -> list[Cluster]:
     """List clusters in order of their ids, from the one behind `after` on."""
-    where = "cluster.id > ? AND (? IS NULL OR cluster.namespace = ?)"
-    sql = _SUMMARY.format(where=where) + " ORDER BY cluster.id LIMIT ?"
-    return [_cluster(row) for row in db.execute(sql, [after, namespace, namespace, limit])]
+    asked = {**asdict(wanted), "text": wanted.text.lower(), "after": after, "limit": limit}
+    return [_cluster(row) for row in db.execute(_SUMMARY.format(where=_WANTED) + " ORDER BY cluster.id", asked)]
 
 
 def get(db: Database, cluster_id: str) -> Cluster | None:
@@ -267,12 +284,8 @@ def counts(db: Database) -> list[Count]:
     return [
         Count(*row)
         for row in db.execute(
-            "SELECT cluster.id, environment.service, cluster.exception_type, sum(failure.weight) FROM cluster"
-            " JOIN fingerprint ON fingerprint.cluster_id = cluster.id"
-            " JOIN failure ON failure.namespace = fingerprint.namespace AND failure.fingerprint = fingerprint.id"
-            " JOIN environment ON environment.id = failure.environment_id"
-            " GROUP BY cluster.id, environment.service HAVING sum(failure.weight) > 0"
-            " ORDER BY cluster.id, environment.service"
+            "SELECT cluster_id, service, exception_type, occurrences FROM cluster_service"
+            " JOIN cluster ON cluster.id = cluster_id ORDER BY cluster_id, service"
         )
     ]
 

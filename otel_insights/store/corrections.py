@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sqlite_utils import Database
 
 from otel_insights.analysis.lifecycle import Life
-from otel_insights.store import clusters, lives
+from otel_insights.store import cluster_services, clusters, lives
 from otel_insights.store.lives import Change
 
 PERSON = "person"
@@ -31,7 +31,8 @@ def revision(db: Database) -> int:
 
 
 def revise(db: Database) -> None:
-    """Count one correction more."""
+    """Count one correction more, and add up what it has changed."""
+    cluster_services.add_up_all(db)
     db.execute("INSERT OR REPLACE INTO setting VALUES ('corrections', ?)", [str(revision(db) + 1)])
 
 

@@ -31,18 +31,23 @@ class Listed:
 
 
 _LISTED = """
-    SELECT environment.id, namespace, service, instance,
-           coalesce(json_extract(body, '$."service.version"'), ''), packages, exposure,
-           (SELECT count(DISTINCT cluster_id) FROM failure JOIN fingerprint ON fingerprint.namespace = failure.namespace
-            AND fingerprint.id = failure.fingerprint WHERE environment_id = environment.id AND failure.weight > 0)
-           AS clusters, first_seen_ns, last_seen_ns
-    FROM environment LEFT JOIN configuration ON configuration_hash = hash
+    WITH wanted (wanted_id) AS MATERIALIZED (
+    SELECT environment.id FROM environment LEFT JOIN configuration ON configuration_hash = hash
     WHERE (:namespace IS NULL OR namespace = :namespace) AND :service IN ('', service)
       AND (:text = '' OR instr(lower(instance), :text) > 0 OR instr(lower(body), :text) > 0)
       AND (:failing IS NULL
            OR :failing = EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id AND weight > 0))
       AND (:after IS NULL OR (last_seen_ns, environment.id) < (:after, :id))
     ORDER BY last_seen_ns DESC, environment.id DESC LIMIT :limit
+    )
+    SELECT environment.id, namespace, service, instance,
+           coalesce(json_extract(body, '$."service.version"'), ''), packages, exposure,
+           (SELECT count(DISTINCT cluster_id) FROM failure JOIN fingerprint ON fingerprint.namespace = failure.namespace
+            AND fingerprint.id = failure.fingerprint WHERE environment_id = environment.id AND failure.weight > 0)
+           AS clusters, first_seen_ns, last_seen_ns
+    FROM wanted JOIN environment ON environment.id = wanted_id
+    LEFT JOIN configuration ON configuration_hash = hash
+    ORDER BY last_seen_ns DESC, environment.id DESC
 """
 
 

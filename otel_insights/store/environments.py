@@ -232,6 +232,6 @@ def census(db: Database) -> Census:
     """Count environments over all namespaces."""
     row = db.execute(
         "SELECT count(*), sum(packages > 0), max(last_seen_ns),"
-        " (SELECT count(DISTINCT environment_id) FROM failure) FROM environment"
+        " sum(EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)) FROM environment"
     ).fetchone()
-    return Census(row[0], row[1] or 0, row[3], row[2])
+    return Census(row[0], row[1] or 0, row[3] or 0, row[2])

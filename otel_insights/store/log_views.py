@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sqlite_utils import Database
 
@@ -108,15 +109,15 @@ def page(db: Database, *, after: str = "", limit: int = 500, wanted: Wanted | No
             "limit": limit,
         },
     ).fetchall()
-    return [_template(db, *row) for row in rows]
+    return _templates(db, rows)
 
 
 def get(db: Database, id_: str) -> LogTemplate | None:
     """Find one template; the id of one that has gone into another leads to that."""
     row = db.execute(
         "SELECT id, namespace, service, text, name FROM log_template WHERE id = ?", [surviving(db, id_)]
-    ).fetchone()
-    return _template(db, *row) if row else None
+    ).fetchall()
+    return next(iter(_templates(db, row)), None)
 
 
 def texts(db: Database) -> list[tuple[str, str]]:
@@ -168,11 +169,29 @@ def of_services(db: Database, namespace: str, services: Sequence[str], most: int
     return [row[0] for row in rows]
 
 
-def _template(db: Database, id_: str, namespace: str, service: str, text: str, name: str) -> LogTemplate:
-    first, last = db.execute(
-        "SELECT min(first_seen_ns), max(last_seen_ns) FROM log_template_count WHERE template_id = ?", [id_]
-    ).fetchone()
-    return LogTemplate(id_, namespace, service, text, name, counts(db, id_), first or 0, last or 0, examples(db, id_))
+def _templates(db: Database, rows: Sequence[tuple[str, str, str, str, str]]) -> list[LogTemplate]:
+    ids = json.dumps([row[0] for row in rows])
+    counted = dict[str, dict[str, float]]()
+    seen = dict[str, tuple[int, int]]()
+    for id_, level, weight, first, last in db.execute(
+        "SELECT template_id, severity, weight, first_seen_ns, last_seen_ns FROM log_template_count"
+        " WHERE template_id IN (SELECT value FROM json_each(?))",
+        [ids],
+    ):
+        counted.setdefault(id_, {})[level] = weight
+        before = seen.get(id_, (first, last))
+        seen[id_] = min(before[0], first), max(before[1], last)
+    shown = dict[str, list[Example]]()
+    for row in db.execute(_EXAMPLES_OF, [ids]):
+        shown.setdefault(row[0], []).append(Example(*row))
+    return [
+        LogTemplate(*row, counted.get(row[0], {}), *seen.get(row[0], (0, 0)), shown.get(row[0], [])) for row in rows
+    ]
+
+
+_EXAMPLES: Final = "SELECT template_id, body, severity, time_ns, trace_id, span_id FROM log_template_example"
+_IN_TIME: Final = "ORDER BY time_ns, body"
+_EXAMPLES_OF: Final = f"{_EXAMPLES} WHERE template_id IN (SELECT value FROM json_each(?)) {_IN_TIME}"  # noqa: S608 - text of ours
 
 
 def surviving(db: Database, id_: str) -> str | None:
@@ -189,9 +208,5 @@ def counts(db: Database, id_: str) -> dict[str, float]:
 
 def examples(db: Database, id_: str) -> list[Example]:
     """Give the first lines of a template, as they came."""
-    rows = db.execute(
-        "SELECT template_id, body, severity, time_ns, trace_id, span_id FROM log_template_example"
-        " WHERE template_id = ? ORDER BY time_ns, body",
-        [id_],
-    )
+    rows = db.execute(f"{_EXAMPLES} WHERE template_id = ? {_IN_TIME}", [id_])
     return [Example(*row) for row in rows]

@@ -7,6 +7,7 @@ from sqlite_utils import Database
 from otel_insights.store.schema_anomalies import ANOMALIES
 from otel_insights.store.schema_anomaly_traces import ANOMALY_TRACES
 from otel_insights.store.schema_changes import CHANGES
+from otel_insights.store.schema_cluster_services import CLUSTER_SERVICES
 from otel_insights.store.schema_counts import COUNTS
 from otel_insights.store.schema_deliveries import DELIVERIES
 from otel_insights.store.schema_feedback import FEEDBACK
@@ -125,6 +126,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
     ANOMALY_TRACES,
     WRITTEN_SUMMARIES,
     RUN_TALLY,
+    CLUSTER_SERVICES,
 )
 
 

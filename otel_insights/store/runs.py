@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Final, Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlite_utils import Database
 
@@ -26,8 +26,7 @@ _FILLED: Final = "coalesce(nullif({0}, ''), :{0})"
 MOST_AT_ONCE: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A run, as it is known now. Times are in nanoseconds since the epoch."""
 
     id: int
@@ -69,7 +68,7 @@ class Run:
     commit_author: str | None
 
 
-COLUMNS: Final = tuple(one.name for one in fields(Run))
+COLUMNS: Final = Run._fields
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM run"  # noqa: S608 - names of our own
 
 
@@ -142,7 +141,7 @@ def overdue(db: Database, now_ns: int) -> list[Run]:
     rows = db.execute(
         f"{_SELECT} WHERE status = 'running' AND due_ns < ? ORDER BY due_ns LIMIT ?", [now_ns, MOST_AT_ONCE]
     )
-    return [Run(*row) for row in rows]
+    return list(map(Run._make, rows))
 
 
 def cancel(db: Database, stale: Sequence[tuple[Run, str, Finding]], now_ns: int) -> None:
@@ -231,14 +230,14 @@ def met(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         "id < :before_id": wanted.before_id,
     }
     text = " AND ".join(text for text, value in conditions.items() if value) or "1"
-    return text, {one.name: getattr(wanted, one.name) for one in fields(wanted)}
+    return text, asdict(wanted)
 
 
 def page(db: Database, wanted: Wanted, most: int) -> list[Run]:
     """Read runs, the newest first."""
     condition, asked = met(wanted)
     rows = db.execute(f"{_SELECT} WHERE {condition} ORDER BY id DESC LIMIT :most", {**asked, "most": most})
-    return [Run(*row) for row in rows]
+    return list(map(Run._make, rows))
 
 
 def forget(db: Database, created_before_ns: int, most_runs: int) -> int:

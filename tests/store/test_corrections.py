@@ -10,11 +10,12 @@ from otel_insights import curation, lives
 from otel_insights.analysis.fingerprint import fingerprint
 from otel_insights.analysis.grouping import group
 from otel_insights.analysis.rules import Rule
-from otel_insights.store import Store, clusters, corrections, hours, occurrences, rules
+from otel_insights.store import Store, cluster_services, clusters, corrections, hours, occurrences, rules
 from otel_insights.store.corrections import WrongCorrection
 from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent
+from otel_insights.store.schema_cluster_services import SUMS
 
 T0 = 1_700_000_000_000_000_000
 PLACES = ("pay", "ship", "mail")
@@ -94,12 +95,16 @@ class World:
         rules.apply(self.db, "")
         grouping = group("", clusters.signatures(self.db, ""))
         assert lives.settle(self.db, "", grouping, corrections.revision(self.db), self.now)
+        cluster_services.add_up_all(self.db)
         assert lives.look(self.db, self.now, 0) is None
 
     def check(self) -> None:
         shown = clusters.page(self.db)
         self.known |= {one.id for one in shown}
         assert sum(one.count for one in shown) == self.failures, "nothing is lost, nothing counted twice"
+        kept = self.db.execute("SELECT * FROM cluster_service ORDER BY 1, 2").fetchall()
+        summed = f"SELECT {SUMS} WHERE cluster_id IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+        assert kept == self.db.execute(summed).fetchall(), "lists tell what single failures add up to"
         assert {clusters.surviving(self.db, one) for one in self.known} <= {one.id for one in shown}, (
             "no id leads nowhere"
         )

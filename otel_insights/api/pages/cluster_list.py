@@ -18,7 +18,7 @@ from otel_insights.service import Service
 from otel_insights.store import cluster_lists
 from otel_insights.store.cluster_lists import OPEN, ORDERS, STATES, Listed, Wanted
 
-_PAGE: Final = 50
+_PAGE: Final = 25
 _BAR_HOURS, _BARS = 6, 28
 _CHOICES: Final = {"open": OPEN, "any": STATES, **{state: (state,) for state in STATES}}
 _ORDER_NAMES: Final = {

@@ -20,7 +20,7 @@ from otel_insights.store.log_views import LogTemplate, Wanted
 from otel_insights.store.template_lists import ORDERS, STATES
 from otel_insights.store.templates import fold
 
-_PAGE: Final = 50
+_PAGE: Final = 25
 _BAR_HOURS, _BARS = 6, 28
 _ORDER_NAMES: Final = {"last": "logged last", "first": "newest", "count": "records"}
 
