@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from otel_insights.analysis.lines import DETECTOR
+from otel_insights.analysis.lines import ABSENCE, DETECTOR
 from otel_insights.anomaly_news import sentence
 from otel_insights.companions import templates_with_anomaly
 from otel_insights.report import anomaly_row
@@ -76,6 +76,8 @@ def judge(db: Database, id_: str, verdict: Verdict) -> str:
     before = _known(db, id_)
     if before.detector == DETECTOR:
         raise WrongCorrection(f"{id_} was found by a threshold of the configuration: that is to be changed there")
+    if before.detector == ABSENCE:
+        raise WrongCorrection(f"{id_} is a silence by the configuration: `silences` are to be changed there")
     one = memory.judge(db, id_, verdict)
     if before.verdict == verdict:
         return f"noted before: {id_} is {verdict.replace('_', ' ')}"

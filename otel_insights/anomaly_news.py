@@ -10,37 +10,50 @@ import orjson
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 
 from otel_insights import semconv
-from otel_insights.analysis.lines import DETECTOR
+from otel_insights.analysis.lines import ABSENCE, DETECTOR
+from otel_insights.analysis.series import SeriesKey
 from otel_insights.findings import Value, finding
 from otel_insights.scoring import Scored, series_id
 from otel_insights.store.anomalies import Anomaly
+from otel_insights.store.environments import EnvironmentKey
 from otel_insights.store.outbox import Finding
 
 
-def opened(
-    one: Scored,
-    identity: Mapping[str, str],
-    resource: Mapping[str, object],
-    attributes: Mapping[str, object],
-    detector: str,
-    exemplar: Exemplar,
-    now_ns: int,
+def pattern(
+    key: SeriesKey, whose: EnvironmentKey, resource: Mapping[str, object], attributes: Mapping[str, object]
 ) -> Anomaly:
-    """Make an anomaly of the point that opened it."""
-    series = series_id(one.key)
+    """Say of which series an anomaly is; when and how far it goes is left open. `key` is what it is by now."""
     return Anomaly(
-        id=f"{'T' if detector == DETECTOR else 'A'}-{series[:8]}-{one.time_ns // 10**9:x}",
-        series=series,
-        namespace=identity["namespace"],
-        service=identity["service"],
-        instance=identity["instance"],
-        metric=one.key[2].decode(errors="replace"),
-        part=one.key[4],
+        id="",
+        series=series_id(key),
+        namespace=whose.namespace,
+        service=whose.service,
+        instance=whose.instance,
+        metric=key[2].decode(errors="replace"),
+        part=key[4],
         attributes=orjson.dumps(dict(attributes)).decode(),
         resource=orjson.dumps(dict(resource)).decode(),
-        opened_ns=one.time_ns,
+        opened_ns=0,
         closed_ns=None,
         ended="",
+        recorded_ns=0,
+        score=0.0,
+        threshold=0.0,
+        observed=0.0,
+        expected=None,
+        lower=None,
+        upper=None,
+        direction="down",
+        detector=ABSENCE,
+    )
+
+
+def opened(one: Scored, of: Anomaly, detector: str, exemplar: Exemplar, now_ns: int) -> Anomaly:
+    """Make an anomaly of the point that opened it; `of` is the pattern of its series."""
+    return replace(
+        of,
+        id=f"{'T' if detector == DETECTOR else 'A'}-{of.series[:8]}-{one.time_ns // 10**9:x}",
+        opened_ns=one.time_ns,
         recorded_ns=now_ns,
         detector=detector,
         trace_id=exemplar.trace_id.hex(),
@@ -77,6 +90,7 @@ def over(anomaly: Anomaly, one: Scored) -> Anomaly:
     up = anomaly.direction == "up"
     edge = anomaly.upper if up else anomaly.lower
     stays = edge is not None and (one.value > edge if up else one.value < edge)
+    stays = stays and anomaly.detector != DETECTOR  # a line may have been changed meanwhile
     return closed(anomaly, one.time_ns, "new_level" if stays else "recovered")
 
 
@@ -121,6 +135,8 @@ def sentence(one: Anomaly) -> str:
     """
     what = f"{one.part} of {one.metric}" if one.part and one.part != "count" else one.metric
     whose = f" of {one.service}" if one.service else ""
+    if one.detector == ABSENCE:
+        return f"{what}{whose} fell silent: nothing came for {one.observed:.4g} s"
     if one.detector == DETECTOR:
         side = "above" if one.direction == "up" else "below"
         return f"{what}{whose} was {side} {one.threshold:.4g}: {one.observed:.4g}"

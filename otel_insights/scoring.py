@@ -70,6 +70,8 @@ class Scoring:
     """By `series_id`: what people have said."""
     model: Model = MODELS["robust"]
     line_of: Callable[[SeriesKey], Line | None] = lambda _: None
+    on_heard: Callable[[Iterable[SeriesKey]], object] | None = None
+    """Told the series of each request, if anybody wants to know."""
     beyond: list[Scored] = field(default_factory=list, init=False)
     """Points of series that are, or were until then, beyond their line for too long; the caller takes them out."""
     gone: list[int] = field(default_factory=list, init=False)
@@ -98,6 +100,9 @@ class Scoring:
         """
         points = self.series.read(observed)
         found: list[Scored] = []
+        if self.on_heard is not None:
+            keys = (self.series.keys[row] for row in np.unique(points.rows).tolist())
+            self.on_heard([key for key in keys if key is not None])
         for part in detectors.rounds(points):
             rows, times, values = points.rows[part].astype(np.intp), points.times[part], points.values[part]
             if self._watches:
@@ -166,6 +171,11 @@ class Scoring:
         if watch := self._watches.get(row):
             self._watches[row] = Watch(watch.line)
 
+    def watch_on(self, row: int, line: Line) -> None:
+        """Go on with a series that was beyond its line for too long before a restart."""
+        watch = self._watches.setdefault(row, Watch(line))
+        watch.is_open = True
+
     def heed(self, factors: dict[str, float]) -> None:
         """Take over what people have said."""
         self.factors = factors
@@ -207,7 +217,7 @@ class Scoring:
         if line is None:
             self._watches.pop(row, None)
         elif watch is None or watch.line != line:
-            self._watches[row] = Watch(line)
+            self._watches[row] = Watch(line, *((watch.is_open, watch.beyond_ns) if watch else ()))
         if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
             self._limits[row] = limits
         self._set_factor(row, key)
@@ -222,10 +232,14 @@ class Scoring:
         for start in range(0, len(named), _PART):
             some = named[start : start + _PART]
             rows = [row for _, row in some]
-            keys = [[name, self.series.heard_ns[row]] for name, row in some]
+            keys = [[name, self.series.heard_ns[row], self._beyond_since(row)] for name, row in some]
             body = self._known[rows].tobytes() + self._episodes[rows].tobytes() + self._anomalous_ns[rows].tobytes()
             parts.append(SavedPart(self._layout, orjson.dumps(keys), body))
         return parts
+
+    def _beyond_since(self, row: int) -> int | None:
+        watch = self._watches.get(row)
+        return watch.beyond_ns if watch else None
 
     def restore(self, parts: Iterable[SavedPart]) -> None:
         """Take up what was saved; what another version saved is passed over, and learnt anew."""
@@ -235,7 +249,10 @@ class Scoring:
             size = len(keys) * (one + episodes.FIELDS.itemsize + 8)
             if part.detector != self._layout or len(part.body) != size or len(self.series) + len(keys) > self.most:
                 continue
-            rows = np.array([self.series.keep(*each) for each in keys], np.intp)
+            rows = np.array([self.series.keep(name, heard_ns) for name, heard_ns, _ in keys], np.intp)
+            for row, (_, _, beyond_ns) in zip(rows.tolist(), keys, strict=True):
+                if beyond_ns is not None:  # of which line is known when it is heard of
+                    self._watches[row] = Watch(Line(), beyond_ns=beyond_ns)
             first = len(keys) * one
             second = first + len(keys) * episodes.FIELDS.itemsize
             self._known[rows] = np.frombuffer(part.body[:first], self.model.fields)
@@ -245,7 +262,7 @@ class Scoring:
 
     @property
     def _layout(self) -> str:
-        return f"{self.model.version} 2 {self.model.fields.itemsize} {episodes.FIELDS.itemsize}"
+        return f"{self.model.version} 3 {self.model.fields.itemsize} {episodes.FIELDS.itemsize}"
 
 
 def series_id(key: SeriesKey) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from otel_insights import anomaly_news, environment, exemplars, metric_points, metric_shapes, score_telemetry, semconv
 from otel_insights.analysis.lines import DETECTOR, Line
@@ -22,6 +24,8 @@ from otel_insights.errors import BadData
 from otel_insights.looking import looked_at
 from otel_insights.metric_window import Collecting
 from otel_insights.payload import Payload, Signal
+from otel_insights.processors.anomaly_rules import Rule, Silence, Threshold
+from otel_insights.processors.silences import Silences
 from otel_insights.redaction import Redactor
 from otel_insights.scoring import Limits, Scored, Scoring
 from otel_insights.store import anomalies as memory
@@ -31,47 +35,6 @@ from otel_insights.store.environments import EnvironmentKey
 from otel_insights.units import ByteSize, Duration
 
 
-class Rule(BaseModel):
-    """Which series a limit is for, and what is no anomaly of them. Patterns are those of file names (`http.*`)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    metric: str = "*"
-    service: str = "*"
-    direction: Literal["both", "up", "down"] = "both"
-    """Which way a deviation is to go."""
-    min_absolute: float = Field(default=0.0, ge=0)
-    """The least deviation from what is expected, in the metric's unit (a second, for sums)."""
-    min_relative: float = Field(default=0.0, ge=0)
-    """The least deviation as a share of what is expected."""
-    factor: float = Field(default=1.0, gt=0)
-    """Multiplies the threshold: above 1 for fewer anomalies."""
-    ignore: bool = False
-    """Whether these series are not scored at all."""
-
-
-class Threshold(BaseModel):
-    """A line that a series may not be beyond for longer than a time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    metric: str
-    service: str = "*"
-    part: str = ""
-    """Of a histogram: `count` (a second), `p50`, `p95` or `p99`; of a summary `count` or a quantile of it."""
-    above: float | None = Field(default=None, allow_inf_nan=False)
-    below: float | None = Field(default=None, allow_inf_nan=False)
-    for_: Duration = Field(default=0.0, alias="for")
-
-    @model_validator(mode="after")
-    def _check(self) -> Threshold:
-        if self.above is None and self.below is None:
-            raise ValueError("expected `above`, `below`, or both")
-        if self.above is not None and self.below is not None and self.below > self.above:
-            raise ValueError("expected `below` to be no higher than `above`")
-        return self
-
-
 class AnomaliesSettings(Settings):
     """What is scored, and what is an anomaly."""
 
@@ -79,6 +42,8 @@ class AnomaliesSettings(Settings):
     """The first that fits a series holds."""
     thresholds: tuple[Threshold, ...] = ()
     """Lines, whatever the detector says; the first that fits a series holds."""
+    silences: tuple[Silence, ...] = ()
+    """What may not be missing for longer than a time; the first that fits a metric holds."""
     detector: Literal["robust", "rolling", "ewma"] = "robust"
     """By which measure: the robust one, or standard deviations from a rolling or an exponentially weighted mean."""
     max_series: int = Field(default=20_000, ge=1)
@@ -101,6 +66,9 @@ class AnomaliesSettings(Settings):
     """Whether counts of log templates (`otel_insights.log.records`) are scored too: a thousand series or more."""
 
 
+_log = logging.getLogger(__name__)
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
+"""Seconds between two looks for silence."""
 _OURS = semconv.SCOPE.encode()
 _LOG_RECORDS = semconv.LOG_RECORDS.encode()
 
@@ -116,13 +84,15 @@ class Anomalies(Processor):
     """By the row of the series."""
     _beyond: dict[int, Anomaly] = field(default_factory=dict, init=False)
     """Those by a threshold, likewise."""
+    _silences: Silences = field(init=False)
+    _listening: asyncio.Task[None] | None = field(default=None, init=False)
     _collecting: Collecting = field(init=False)
     _redactor: Redactor = field(init=False)
     _saved_ns: int = field(default=0, init=False)
     _counted: tuple[int, int] = field(default=(0, 0), init=False)
 
     async def start(self, host: Host) -> None:
-        """Take up what was known of series; anomalies that were open have ended, for all we know."""
+        """Take up what was known of series; anomalies of a detector that were open have ended, for all we know."""
         self.host = host
         self._redactor = await host.store.read(redacted.redactor)
         self._collecting = Collecting(self._redactor)
@@ -136,8 +106,37 @@ class Anomalies(Processor):
         for scoring in (self._live, self._replayed):
             scoring.restore(parts)
         self._saved_ns = host.now_ns()
-        stale = await host.store.read(memory.opened)
+        opened = await host.store.read(memory.opened)
+        self._silences = Silences(self.settings.silences, self.settings.max_series, self._describe)
+        go_on = self._silences.restore(parts, opened, host.now_ns()) | self._still_beyond(opened)
+        stale = [one for one in opened if one.id not in go_on]
         await self._write([anomaly_news.closed(one, host.now_ns(), "restarted") for one in stale])
+        if self.settings.silences:
+            self._live.on_heard = self._heard_of
+            self._listening = asyncio.create_task(self._listen(), name=f"{self.id}: silences")
+
+    def _still_beyond(self, opened: Iterable[Anomaly]) -> set[str]:
+        """Watch on what was beyond a line, if its series is known and there still is a line; gives their ids."""
+        rows = self._live.series.named()
+        for one in opened:
+            row = rows.get(one.series) if one.detector == DETECTOR else None
+            if row is not None and (line := self._line(one.service, one.metric, one.part)) is not None:
+                self._live.watch_on(row, line)
+                self._beyond[row] = one
+        return {one.id for one in self._beyond.values()}
+
+    def _heard_of(self, keys: Iterable[SeriesKey]) -> None:
+        self._silences.heard(keys, self.host.now_ns())
+
+    async def _listen(self) -> None:
+        """Notice silence by the clock: where nothing comes at all, nothing else wakes us."""
+        pause = min(max(min(one.for_ for one in self.settings.silences) / 4, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self._write(self._silences.changes(self.host.now_ns()))
+            except Exception:  # noqa: BLE001 - a full store, say: what is not told now is told as it ends
+                _log.exception("processors.%s: a silence could not be told", self.id)
 
     async def process(self, payload: Payload, forward: Consume) -> Accepted:
         """Score a payload, commit what opened or closed, add scores to it, then forward."""
@@ -161,7 +160,7 @@ class Anomalies(Processor):
         self.host.metrics.set("otel_insights_scoring_duration_seconds", time.perf_counter() - began)
         await self._tell_shapes(scoring)
         beyond, scoring.beyond = scoring.beyond, []
-        changed = self._forgotten(scoring)
+        changed = self._forgotten(scoring) + self._silences.changes(self.host.now_ns())
         changed += self._changes(scored, self._open, payload, model=scoring.model.version)
         if changed := changed + self._changes(beyond, self._beyond, payload, model=DETECTOR):
             await self._write(changed)
@@ -187,7 +186,7 @@ class Anomalies(Processor):
 
     def _rule(self, service: str, metric: str) -> Rule | None:
         for rule in self.settings.rules:
-            if fnmatchcase(metric, rule.metric) and fnmatchcase(service, rule.service):
+            if rule.fits(service, metric):
                 return rule
         return None
 
@@ -198,9 +197,11 @@ class Anomalies(Processor):
         return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
 
     def _line_of(self, key: SeriesKey) -> Line | None:
-        service, metric = _subject(key).service, key[2].decode(errors="replace")
+        return self._line(_subject(key).service, key[2].decode(errors="replace"), key[4])
+
+    def _line(self, service: str, metric: str, part: str) -> Line | None:
         for one in self.settings.thresholds:
-            if fnmatchcase(metric, one.metric) and fnmatchcase(service, one.service) and key[4] == one.part:
+            if one.fits(service, metric) and part == one.part:
                 return Line(one.above, one.below, int(one.for_ * 1e9))
         return None
 
@@ -236,20 +237,16 @@ class Anomalies(Processor):
             await self.host.store.write_little(metric_series.put, packed, series, now, most)
 
     def _opened(self, one: Scored, traces: Mapping[exemplars.Place, Sequence[Exemplar]], model: str) -> Anomaly:
-        sender = environment.read(one.key[0])
-        assert sender is not None  # noqa: S101 - what does not parse is not scored
-        identity = dict(zip(("namespace", "service", "instance"), _subject(one.key), strict=True))
         named = traces.get(exemplars.place(one.key, one.time_ns), ())
+        exemplar = exemplars.extreme(named, highest=not one.value < one.expected)
+        return anomaly_news.opened(one, self._describe(one.key), model, exemplar, self.host.now_ns())
+
+    def _describe(self, key: SeriesKey) -> Anomaly:
+        """Say whose series it is, without secrets."""
+        sender = environment.read(key[0])
+        assert sender is not None  # noqa: S101 - what does not parse is not scored
         clean = self._redactor.attributes
-        return anomaly_news.opened(
-            one,
-            identity,
-            clean(sender.configuration),
-            clean(_plain(one.key[3])),
-            model,
-            exemplars.extreme(named, highest=not one.value < one.expected),
-            self.host.now_ns(),
-        )
+        return anomaly_news.pattern(key, _subject(key), clean(sender.configuration), clean(_plain(key[3])))
 
     async def _write(self, changed: Sequence[Anomaly]) -> None:
         if changed:
@@ -263,7 +260,10 @@ class Anomalies(Processor):
         store, now = self.host.store, self.host.now_ns()
         self._live.heed(await store.read(memory.factors))
         await self._close_unheard(now)
-        self._live.series.forget_before(now - int(self.settings.forget_after * 1e9))
+        past = now - int(self.settings.forget_after * 1e9)
+        self._live.series.forget_before(past)
+        self._silences.forget_before(past, now)
+        await self._write(self._silences.changes(now))
         if now - self._saved_ns >= self.settings.save_every * 1e9:
             await self._save(now)
         await store.write(memory.forget_before, now - int(self.settings.retention * 1e9))
@@ -285,7 +285,7 @@ class Anomalies(Processor):
         return self._live.series.heard_ns[row]
 
     async def _save(self, now: int) -> None:
-        parts = self._live.saved()
+        parts = [*self._live.saved(), self._silences.saved()]
         for number, part in enumerate(parts):
             await self.host.store.write(memory.save, number, part, now)
         await self.host.store.write(memory.drop_parts, len(parts))
@@ -306,6 +306,10 @@ class Anomalies(Processor):
 
     async def stop(self) -> None:
         """Save what is known of series."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
         await self._save(self.host.now_ns())
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 DETECTOR: Final = "threshold"
 """What an anomaly by a line names in place of a model."""
+ABSENCE: Final = "absence"
+"""What one names that is nothing but silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +38,17 @@ class Watch:
 
     line: Line
     is_open: bool = False
-    _beyond_ns: int | None = None
-    """Since when."""
+    beyond_ns: int | None = None
+    """Since when it is beyond."""
 
     def step(self, time_ns: int, value: float) -> tuple[bool, bool]:
         """Take the next point; whether with it the time is up, and whether it is back after that."""
         if self.line.excess(value) <= 1:
-            self._beyond_ns = None
+            self.beyond_ns = None
             closed, self.is_open = self.is_open, False
             return False, closed
-        if self._beyond_ns is None:
-            self._beyond_ns = time_ns
-        opened = not self.is_open and time_ns - self._beyond_ns >= self.line.for_ns
+        if self.beyond_ns is None:
+            self.beyond_ns = time_ns
+        opened = not self.is_open and time_ns - self.beyond_ns >= self.line.for_ns
         self.is_open |= opened
         return opened, False
