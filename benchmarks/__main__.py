@@ -15,6 +15,7 @@ from benchmarks import (
     redacting,
     relay,
     scoring,
+    span_metrics,
     templates,
 )
 
@@ -33,6 +34,7 @@ _ALL = {
     "guests": guests.guests,
     "scoring": scoring.scoring,
     "queries": queries.queries,
+    "span-metrics": span_metrics.span_metrics,
     "peers": peers.peers,
 }
 

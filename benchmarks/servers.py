@@ -118,9 +118,9 @@ def noop_relay(at: Next, *, gzip: bool = False) -> Iterator[Server]:
 
 @contextmanager
 def otel_insights(
-    at: Next, *, processors: bool = True, gzip: bool = False, redaction: bool = False
+    at: Next, *, processors: bool = True, gzip: bool = False, redaction: bool = False, span_metrics: bool = False
 ) -> Iterator[Server]:
-    """Run `otel-insights run` with the default pipelines, or without processors, or with `redaction` besides.
+    """Run `otel-insights run` with the default pipelines, or without processors; and with others besides.
 
     It sends on over gRPC; with `gzip` over HTTP, compressed, so that unchanged requests go on as they came.
     """
@@ -129,6 +129,7 @@ def otel_insights(
         home = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = home / "config.yaml"
         chain = (_PROCESSORS[0], "redaction", *_PROCESSORS[1:]) if redaction else _PROCESSORS if processors else ()
+        chain += ("span_metrics",) if span_metrics else ()
         config.write_text(_configuration(at, home, port, chain, gzip=gzip))
         command = [Path(sys.executable).with_name("otel-insights"), "run", "--config", config]
         name = f"otel-insights{'' if processors else ', no processors'}"
@@ -143,7 +144,7 @@ def _configuration(at: Next, home: Path, port: int, chain: Sequence[str], *, gzi
     )
     lines = {
         "traces": [one for one in chain if one not in {"anomalies", "logs"}],
-        "logs": [one for one in chain if one != "anomalies"],
+        "logs": [one for one in chain if one not in {"anomalies", "span_metrics"}],
         "metrics": [one for one in chain if one in _OF_METRICS],
     }
     pipelines = "\n".join(

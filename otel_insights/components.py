@@ -25,6 +25,7 @@ BUILT_IN = (
     "processors.memory_limiter",
     "processors.redaction",
     "processors.runs",
+    "processors.span_metrics",
     "processors.suggestions",
     "exporters.debug",
     "exporters.kafka",

@@ -103,6 +103,7 @@ def export_request(
     families: Iterable[Family],
     registry: CollectorRegistry,
     *,
+    others: Iterable[metrics_pb2.Metric] = (),
     since_ns: int,
     started_ns: int,
     now_ns: int,
@@ -116,6 +117,7 @@ def export_request(
         for one in families
     )
     scope.metrics.extend(_of_registry(registry, started_ns, now_ns))
+    scope.metrics.extend(others)
     return request
 
 

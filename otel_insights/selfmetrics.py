@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric as OtlpMetric
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from otel_insights.component import Kind
@@ -18,6 +20,8 @@ class SelfMetrics:
     """
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    sources: list[Callable[[int], Iterable[OtlpMetric]]] = field(default_factory=list)
+    """Of metrics that somebody counts in another way; asked with the time, for the receiver `insights` alone."""
     _families: dict[str, Counter | Gauge | Histogram] = field(default_factory=dict)
     _children: dict[tuple[object, ...], Any] = field(default_factory=dict)
     """What to count on, by name and labels: finding it in its family would cost more than counting."""

@@ -71,6 +71,7 @@ _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 """Seconds between two looks for silence."""
 _OURS = semconv.SCOPE.encode()
 _LOG_RECORDS = semconv.LOG_RECORDS.encode()
+_OF_SPANS = (semconv.SPAN_CALLS.encode(), semconv.SPAN_DURATION.encode())
 
 
 @dataclass(slots=True)
@@ -179,9 +180,12 @@ class Anomalies(Processor):
         sender = environment.read(resource)
         if sender is None:
             return False
+        service = sender.key.service
         if sender.key.instance == self.host.instance_id or _OURS in scope:
-            return self.settings.log_templates and metric == _LOG_RECORDS
-        rule = self._rule(sender.key.service, metric.decode(errors="replace")) if self.settings.rules else None
+            if metric not in _OF_SPANS and not (self.settings.log_templates and metric == _LOG_RECORDS):
+                return False
+            service = ""  # of several services
+        rule = self._rule(service, metric.decode(errors="replace")) if self.settings.rules else None
         return rule is None or not rule.ignore
 
     def _rule(self, service: str, metric: str) -> Rule | None:
@@ -315,8 +319,9 @@ class Anomalies(Processor):
 
 def _subject(key: SeriesKey) -> EnvironmentKey:
     """Tell whose series it is: the sender's, or, of what we count ourselves, the service's that was counted."""
-    if key[2] == _LOG_RECORDS and _OURS in key[1]:
-        return EnvironmentKey("", _plain(key[3]).get(semconv.SERVICE_NAME, ""), "")
+    if _OURS in key[1] and (key[2] == _LOG_RECORDS or key[2] in _OF_SPANS):
+        counted = _plain(key[3])
+        return EnvironmentKey(counted.get(semconv.SERVICE_NAMESPACE, ""), counted.get(semconv.SERVICE_NAME, ""), "")
     sender = environment.read(key[0])
     return sender.key if sender else EnvironmentKey("", "", "")
 

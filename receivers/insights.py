@@ -103,14 +103,15 @@ class Insights(Receiver):
                 logger.exception("our metrics were not sent")
 
     async def _metrics(self) -> ExportMetricsServiceRequest:
-        store = self.host.store
+        store, now_ns = self.host.store, self.host.now_ns()
         return own_metrics.export_request(
             self.host.instance_id,
             await store.read(own_metrics.found),
             self.host.metrics.registry,
             since_ns=store.created_ns,
             started_ns=self._started_ns,
-            now_ns=self.host.now_ns(),
+            now_ns=now_ns,
+            others=[one for source in self.host.metrics.sources for one in source(now_ns)],
         )
 
     async def _wait(self, seconds: float) -> bool:

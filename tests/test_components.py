@@ -44,6 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "processors.memory_limiter": {},
     "processors.redaction": {},
     "processors.runs": {},
+    "processors.span_metrics": {},
     "processors.suggestions": {},
     "exporters.debug": {},
     "exporters.kafka": {"brokers": ["127.0.0.1:1"], "timeout": "1s"},
