@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 import yaml
+from sqlite_utils import Database
 
 import otel_insights
 from otel_insights import semconv
@@ -15,8 +16,10 @@ from otel_insights.cli import app
 from otel_insights.client import variables
 from otel_insights.component import Kind
 from otel_insights.components import BUILT_IN, available
+from otel_insights.config import read as read_configuration
 from otel_insights.config.sections import File, Section
 from otel_insights.selfmetrics import passed
+from otel_insights.store.migrations import migrate
 
 ROOT = Path(__file__).parent.parent
 KINDS = [kind.value for kind in Kind]
@@ -120,6 +123,31 @@ def test_every_setting_of_a_component_is_documented_below_its_heading(built_in):
 def test_links_lead_to_something(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_configurations_of_ours_on_a_page_are_right(page):
+    for block in re.findall(
+        r"^```yaml\n# otel-insights\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    ):
+        assert not read_configuration(block, available(), {}).warnings
+
+
+def test_every_table_of_the_store_is_documented():
+    db = Database(memory=True)
+    migrate(db)
+    page = text("docs", "formats.md")
+    tables = [one for one in db.table_names() if not one.startswith("sqlite_")]
+    assert [one for one in tables if f"`{one}`" not in page] == []
+
+
+def test_every_page_is_listed():
+    listed = text("docs", "README.md")
+    assert [
+        page.name
+        for page in (ROOT / "docs").glob("*.md")
+        if page.name != "README.md" and f"]({page.name})" not in listed
+    ] == []
 
 
 def test_every_argument_of_instrument_and_each_of_our_variables_is_documented():

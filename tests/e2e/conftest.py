@@ -4,7 +4,8 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
-from e2e.collector import NoGoError, find_or_build
+from e2e.collector import find_or_build
+from e2e.go_build import NoGoError
 from e2e.topology import Stage
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
-from e2e.collector import cache
+from e2e.go_build import cache
 from e2e.processes import Process, eventually, free_port
 
 VERSION = "3.9.1"

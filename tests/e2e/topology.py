@@ -127,6 +127,15 @@ class Insights:
         }
         self._config.write_text(yaml.safe_dump(settings))
 
+    def keep_to(self, signal: str) -> None:
+        """Let it have the pipeline of one signal alone."""
+        settings = yaml.safe_load(self._config.read_text())
+        kept = settings["service"]["pipelines"][signal]
+        settings["service"]["pipelines"] = {signal: kept}
+        settings["receivers"] = {name: settings["receivers"][name] for name in kept["receivers"]}
+        settings["processors"] = dict.fromkeys(kept["processors"])
+        self._config.write_text(yaml.safe_dump(settings))
+
     def start(self) -> None:
         self.process.start()
         eventually(lambda: self.process.alive() and _answers(f"{self.api}/healthz"), "otel-insights is ready")
