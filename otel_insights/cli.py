@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from otel_insights.cli_environments import add_commands as add_environments
 from otel_insights.cli_events import add_commands as add_events
 from otel_insights.cli_explain import add_commands as add_explain
 from otel_insights.cli_export import add_commands as add_export
+from otel_insights.cli_in_store import Json, say
 from otel_insights.cli_logs import add_commands as add_logs
 from otel_insights.cli_recover import add_commands as add_recover
 from otel_insights.cli_runs import app as runs_app
@@ -114,6 +116,7 @@ def demo(
 @config_app.command("check")
 def config_check(
     file: Annotated[Path, typer.Argument(help="Configuration file.", metavar="F")],
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Tell whether a configuration file is right: OK, or everything that is wrong with it and exit code 2."""
     from otel_insights.components import available  # noqa: PLC0415
@@ -122,11 +125,14 @@ def config_check(
     try:
         warnings = load(file, available()).warnings
     except InvalidConfig as error:
+        errors = [{"path": one.path, "expected": one.expected} for one in error.errors]
+        if as_json:
+            typer.echo(json.dumps({"ok": False, "errors": errors, "warnings": []}))
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
     for warning in warnings:
         typer.echo(f"warning: {warning}", err=True)
-    typer.echo("OK")
+    say(as_json, {"ok": True, "errors": [], "warnings": list(warnings)}, "OK")
 
 
 @config_app.command("show")
@@ -134,13 +140,17 @@ def config_show(
     file: Annotated[
         Path | None, typer.Argument(help="Configuration file. Without one, the defaults.", metavar="[F]")
     ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Print the settings that hold, defaults and all, with secrets masked."""
     from otel_insights.components import available  # noqa: PLC0415
     from otel_insights.config import InvalidConfig, load  # noqa: PLC0415
 
     try:
-        typer.echo(load(file, available()).as_yaml(), nl=False)
+        import yaml  # noqa: PLC0415
+
+        text = load(file, available()).as_yaml()
+        typer.echo(json.dumps(yaml.safe_load(text), indent=1) if as_json else text, nl=as_json)
     except InvalidConfig as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

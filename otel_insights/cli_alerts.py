@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store
+from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store, say
 
 # Commands import what they need inside, as in cli.py.
 
@@ -55,10 +55,11 @@ def list_alerts(
 def resend(
     ids: Annotated[list[int] | None, typer.Argument(help="As `list` shows them.", metavar="[ID]...")] = None,
     store: StoreUrl = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Send alerts again: those named, or all that have failed."""
     from otel_insights.store import deliveries  # noqa: PLC0415
 
     count = in_store(store, None, lambda db, now_ns: deliveries.send_again(db, ids or (), now_ns))
-    typer.echo(f"{count} to be sent again")
+    say(as_json, {"to_send_again": count}, f"{count} to be sent again")
     raise typer.Exit(count < len(ids or ()))

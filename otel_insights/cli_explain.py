@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from otel_insights.cli_in_store import Json, StoreUrl, read_store, url_of
+from otel_insights.cli_in_store import Json, StoreUrl, read_store, say, url_of
 
 feedback_app = typer.Typer(help="Say what became of it.", no_args_is_help=True)
 
@@ -100,6 +100,7 @@ def feedback_suggestion(
         str, typer.Option("--version", help="With fixed-it: what did.", metavar="PACKAGE==V", show_default=False)
     ] = "",
     store: StoreUrl = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Say that a suggestion is wrong (it is withdrawn, and not said again), or that it fixed it."""
     from otel_insights.errors import ConfigError, Refused  # noqa: PLC0415
@@ -109,7 +110,7 @@ def feedback_suggestion(
         said = asyncio.run(give(url_of(store), suggestion, verdict.value, version, time.time_ns))
     except (ConfigError, Refused) as error:
         _refuse(str(error))
-    typer.echo(said)
+    say(as_json, {"suggestion_id": suggestion, "verdict": verdict.value, "text": said}, said)
 
 
 def _refuse(text: str) -> NoReturn:

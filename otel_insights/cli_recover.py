@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from otel_insights.cli_in_store import Json, say
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -27,6 +30,7 @@ def recover(
     header: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE, to add to those of OTEL_EXPORTER_OTLP_HEADERS.")
     ] = None,
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Send what instrumented applications could not send. Exit code 1 if something is left."""
     from otel_insights import recover as recover_  # noqa: PLC0415
@@ -36,12 +40,18 @@ def recover(
         headers = dict(_header(one) for one in header or ())
         recover_.check_endpoint(endpoint)
         waiting = sum(one.size() for one in recover_.spools(folder))
-        with typer.progressbar(length=waiting, label="sending", show_pos=False) as bar:
+        with typer.progressbar(length=waiting, label="sending", show_pos=False, file=sys.stderr) as bar:
             done = recover_.recover(folder, endpoint, headers, bar.update)
     except ConfigError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
-    typer.echo(f"sent: {done.records} records in {done.requests} requests")
+    told = {
+        "records": done.records,
+        "requests": done.requests,
+        "refused_requests": done.refused,
+        "left_bytes": done.left,
+    }
+    say(as_json, told, f"sent: {done.records} records in {done.requests} requests")
     if done.refused:
         typer.echo(f"dropped: {done.refused} requests that {endpoint} will never take", err=True)
     for trouble in done.trouble:

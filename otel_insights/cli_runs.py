@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store
+from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store, say
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -95,6 +96,7 @@ def update(
     created_before: Before = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,  # noqa: FBT002
     store: StoreUrl = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Change fields of runs, many at once: first with --dry-run. What you set, later telemetry does not change."""
     from otel_insights.run_edits import checked  # noqa: PLC0415
@@ -112,14 +114,17 @@ def update(
         raise typer.Exit(2)
     found = _differing(store, ids or wanted, changes)
     if dry_run:
-        for step in read_store(store, lambda db: list(run_changes.steps(db, found.ids, changes))):
-            typer.echo(f"{step.event_id}  {step.field}: {step.before!r} -> {step.after!r}")
-        typer.echo(f"{len(found.ids)} of {found.chosen} runs would change")
+        steps = read_store(store, lambda db: list(run_changes.steps(db, found.ids, changes)))
+        lines = [f"{one.event_id}  {one.field}: {one.before!r} -> {one.after!r}" for one in steps]
+        told = {"chosen": found.chosen, "would_change": [asdict(one) for one in steps]}
+        say(as_json, told, "\n".join([*lines, f"{len(found.ids)} of {found.chosen} runs would change"]))
         return
     failed = _apply(store, found.ids, changes)
     for run, reason in failed.items():
         typer.echo(f"{run}: {reason}", err=True)
-    typer.echo(f"{len(found.ids) - len(failed)} of {found.chosen} runs changed")
+    changed = len(found.ids) - len(failed)
+    told = {"chosen": found.chosen, "changed": changed, "failed": failed}
+    say(as_json, told, f"{changed} of {found.chosen} runs changed")
     raise typer.Exit(bool(failed))
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from otel_insights.cli_in_store import Json, StoreUrl, url_of
+from otel_insights.cli_in_store import Json, StoreUrl, say, url_of
 
 # Commands import what they need inside, as in cli.py.
 
@@ -27,6 +27,7 @@ def add_commands(app: typer.Typer) -> None:
 def backup(
     out: Annotated[Path | None, typer.Argument(help="A new file; without it, insights-<time>.db here.")] = None,
     store: StoreUrl = "",
+    as_json: Json = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Copy the store, as it is at one moment, while a service may be using it; and check the copy."""
     from datetime import datetime, timezone  # noqa: PLC0415
@@ -35,7 +36,8 @@ def backup(
 
     target = out or Path(f"insights-{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}.db")
     size = _done(lambda: upkeep.backup(url_of(store), target))
-    typer.echo(f"{target}: {size} bytes, checked. To go back to it, stop the service and put it in the store's place")
+    sentence = f"{target}: {size} bytes, checked. To go back to it, stop the service and put it in the store's place"
+    say(as_json, {"path": str(target), "bytes": size}, sentence)
 
 
 @db_app.command("check")
@@ -74,20 +76,21 @@ def db_check(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT0
 
 
 @db_app.command("migrate")
-def db_migrate(store: StoreUrl = "") -> None:
+def db_migrate(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT002 - a flag
     """Bring the schema to this version, as `run` does when it starts."""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
-    for one in _done(lambda: upkeep.bring_up(url_of(store))) or ("nothing to do",):
-        typer.echo(one)
+    done = list(_done(lambda: upkeep.bring_up(url_of(store))))
+    say(as_json, {"migrations": done}, "\n".join(done) or "nothing to do")
 
 
 @db_app.command("vacuum")
-def db_vacuum(store: StoreUrl = "") -> None:
+def db_vacuum(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT002 - a flag
     """Give the room of what was dropped back to the file system."""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
-    typer.echo(f"{_done(lambda: upkeep.vacuum(url_of(store)))} bytes given back")
+    given = _done(lambda: upkeep.vacuum(url_of(store)))
+    say(as_json, {"bytes": given}, f"{given} bytes given back")
 
 
 def _done(work: Callable[[], T]) -> T:

@@ -52,7 +52,7 @@ class LogsSettings(Settings):
     """Records that are known at least, if so many come within that time."""
     window_bytes: ByteSize = 64 * 2**20
     """How much of the latest requests is kept, to be looked at; 0: nothing."""
-    window_age: Duration = 86_400.0
+    window_age: Duration = 7 * 86_400.0
     """How long it is kept at most."""
 
 

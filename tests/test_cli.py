@@ -360,3 +360,15 @@ class TestDoctor:
         )  # fmt: skip
         assert f"api.endpoint: 127.0.0.1:{port} is taken, and the otel-insights that runs answers" in asked.stdout
         assert asked.returncode == 0
+
+
+def test_a_wrong_configuration_is_told_to_programs_too(tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text("processors: {exceptions: {min_cluster_size: five}}\n")
+    done = CliRunner().invoke(app, ["config", "check", str(file), "--json"])
+    told = json.loads(done.stdout)
+    assert done.exit_code == 2
+    assert told["ok"] is False
+    assert told["errors"][0]["path"] == "processors.exceptions.min_cluster_size"
+    shown = CliRunner().invoke(app, ["config", "show", "--json"])
+    assert json.loads(shown.stdout)["analysis"] == {"interval": "10s"}

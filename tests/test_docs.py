@@ -108,6 +108,14 @@ def test_every_command_and_option_is_documented(command):
     assert set(re.findall(r"--[\w-]+", row[1])) == options
 
 
+def test_every_command_tells_programs_what_it_tells_people():
+    """But for those that run on, and those that write files whose form is asked for."""
+    without = {
+        name for name, one in COMMANDS.items() if "--json" not in {opt for each in one.params for opt in each.opts}
+    }
+    assert without == {"run", "demo", "analyze", "export"}
+
+
 @pytest.mark.parametrize("built_in", BUILT_IN)
 def test_every_setting_of_a_component_is_documented_below_its_heading(built_in):
     folder, type_ = built_in.split(".")

@@ -26,7 +26,7 @@ def routes(service: Service) -> APIRouter:
         rows: Annotated[int, Query(ge=10, le=500)] = 50,
         cursor: Annotated[str, Query(max_length=20)] = "",
     ) -> Response:
-        found = await service.store.read(runs.page, wanted(filters, cursor), rows + 1)
+        found = await service.store.read(runs.listed, wanted(filters, cursor), rows + 1)
         behind = str(found[rows - 1].id) if len(found) > rows else ""
         return page(
             request,
