@@ -11,7 +11,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 
 from otel_insights import semconv
 from otel_insights.analysis.lines import ABSENCE, DETECTOR
-from otel_insights.analysis.series import SeriesKey
+from otel_insights.analysis.streams import SeriesKey
 from otel_insights.findings import Value, finding
 from otel_insights.scoring import Scored, series_id
 from otel_insights.store.anomalies import Anomaly

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from otel_insights.metric_points import CUMULATIVE, DELTA, Point
+from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observation, Observations, Stream
 from otel_insights.scoring import Limits, Scored, Scoring
 
 LEAD_NS: Final = 24 * 3600 * 10**9
@@ -32,11 +32,8 @@ def replay(kind: str, points: Sequence[tuple[int, float]]) -> list[Moment]:
 
     The detector begins without knowledge, so that the band is wider at first than it was when the points came.
     """
-    temporality = _TEMPORALITY.get(kind, 0)
-    type_ = "sum" if temporality else "gauge"
-    observed = [
-        Point(b"", b"", b"", (), type_, temporality, temporality > 0, 0, time_ns, value) for time_ns, value in points
-    ]
+    stream = Stream((b"", b"", b"", (), "", ""), _TEMPORALITY.get(kind, 0))
+    observed = Observations.of(Observation(stream, 0, time_ns, value) for time_ns, value in points)
     return [_moment(one) for one in Scoring(1, lambda _: Limits()).score(observed, everything=True)[1]]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar, Metric
 
-from otel_insights.analysis.series import SeriesKey
+from otel_insights.analysis.streams import SeriesKey
 
 Place = tuple[bytes, bytes, frozenset[bytes], int]
 """Serialised resource, metric, serialised attributes, time."""

@@ -1,198 +1,235 @@
-"""The data points of a request of metrics, read as far as their values: attributes, which identify, stay bytes.
+"""The data points of a request of metrics, in columns; who sent them is known by bytes that were seen before.
 
-Protobuf's parser is given schemas in which attributes, exemplars and the like are bytes or unknown (as in `outline`).
+Protobuf's parser steps down to the points (see `metric_schemas`), which stay bytes. A point as SDKs and Collectors
+write it begins with its times and its value, each 9 bytes long, and ends with its attributes: what is behind the value
+tells the stream, and is looked up and not parsed. Other points are parsed whole.
 Data model: https://opentelemetry.io/docs/specs/otel/metrics/data-model/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
+from otel_insights import metric_schemas
 from otel_insights.analysis.exponential import Exponential
 from otel_insights.analysis.histograms import Distribution, Explicit
+from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observations, Stream
 from otel_insights.errors import BadData
+from otel_insights.metric_heads import HEAD, columns, head_of, packed, regular_histogram
 
-DELTA, CUMULATIVE = 1, 2
-_NO_VALUE = 1
+_NO_VALUE: Final = 1
 """Flag `NO_RECORDED_VALUE`: missing, which is not 0."""
+_TITLES: Final = {"exponential": "exponential histogram"}
 
 
-class Point(NamedTuple):
-    """A point as it came; of a summary there are several, since each of its quantiles is a gauge."""
+@dataclass(slots=True)
+class _Metric:
+    """A metric of a sender, with the streams of it that were seen."""
 
     resource: bytes
     scope: bytes
-    metric: bytes
-    attributes: tuple[bytes, ...]
-    """Serialised KeyValues, in their order."""
-    kind: str
-    """How it is read: `gauge`, `sum`, or `count` (of a histogram or a summary)."""
+    name: bytes
+    shape: str
     temporality: int
-    monotonic: bool
-    start_ns: int
-    time_ns: int
-    value: float | None
-    """None where the sender says that there is none."""
-    part: str = ""
-    """What of a histogram or summary it is: `count`, or a quantile such as `p99.9`."""
-    shape: str = "gauge"
-    """The metric's type and unit as OTLP has them: `histogram s`."""
-    distribution: Distribution | None = None
-    """A histogram's; those without bounds have none."""
+    """0 for what is as it is."""
+    is_count: bool
+    wanted: bool
+    by_tail: dict[bytes, Stream | None] = field(default_factory=dict)
+    """By all that follows the value of a point; None where that says that there is no value."""
+    by_identity: dict[tuple[tuple[bytes, ...], str], Stream] = field(default_factory=dict)
+
+    def stream(self, attributes: tuple[bytes, ...], part: str) -> Stream:
+        """Find or make a stream by its serialised KeyValues, in their order."""
+        found = self.by_identity.get((attributes, part))
+        if found is None:
+            key = (self.resource, self.scope, self.name, attributes, part, self.shape)
+            counts = self.is_count and part == "count"
+            found = Stream(key, self.temporality if counts or not self.is_count else 0, counts)
+            self.by_identity[attributes, part] = found
+        return found
 
 
-def points(data: bytes, wants: Callable[[bytes, bytes, bytes], bool] = lambda *_: True) -> Iterator[Point]:
-    """Read an export request of metrics; raises BadData where it does not parse.
+@dataclass(slots=True, repr=False)
+class Reading:
+    """Reads requests, and remembers the streams that it has seen. `wants` is asked once for each metric of a sender.
 
-    `wants` is asked, with resource, scope and name, whether a metric is to be read at all.
+    It is told resource, scope and name. Beyond some `most` streams all are forgotten, and met anew.
     """
-    try:
-        request = _REQUEST.FromString(data)
-    except DecodeError as error:
-        raise BadData("not a valid export request of metrics: a tag or a length in the protobuf is wrong") from error
-    for outer in request.resources:
-        resource = b"".join(outer.resource)
-        for inner in outer.scopes:
-            scope = b"".join(inner.scope)
-            for metric in inner.metrics:
-                kind = metric.WhichOneof("data")
-                if kind is not None and wants(resource, scope, metric.name):
-                    read = _numbers if kind in _NUMBERS else _counts
+
+    wants: Callable[[bytes, bytes, bytes], bool] = lambda *_: True
+    most: int = 20_000
+    _metrics: dict[tuple[bytes, bytes], dict[tuple[bytes, bytes, str, int, bool], _Metric]] = field(
+        default_factory=dict
+    )
+    _size: int = 0
+
+    def read(self, data: bytes) -> Observations:
+        """Read an export request of metrics; raises BadData where it does not parse. What has no value is left out."""
+        if self._size > 4 * self.most:
+            self._metrics.clear()
+            self._size = 0
+        try:
+            into = _Columns()
+            for metric, kind, raw in self._points(metric_schemas.REQUEST.FromString(data)):
+                self._size += _READ[kind](metric, raw, into)
+        except DecodeError as error:
+            raise BadData(
+                "not a valid export request of metrics: a tag or a length in the protobuf is wrong"
+            ) from error
+        return into.observations()
+
+    def _points(self, request: Any) -> Iterator[tuple[_Metric, str, Any]]:  # noqa: ANN401 - classes made at run time
+        for outer in request.resources:
+            resource = b"".join(outer.resource)
+            for inner in outer.scopes:
+                scope = b"".join(inner.scope)
+                known = self._metrics.setdefault((resource, scope), {})
+                for metric in inner.metrics:
+                    kind = metric.WhichOneof("data")
+                    if kind is None:
+                        continue
                     data = getattr(metric, kind)
-                    yield from read((resource, scope, metric.name), kind, _shape(kind, metric.unit, data), data)
+                    monotonic = kind == "sum" and data.monotonic
+                    temporality = data.temporality if kind in _TEMPORAL else 0
+                    name = (metric.name, metric.unit, kind, temporality, monotonic)
+                    found = known.get(name)
+                    if found is None:
+                        self._size += 1
+                        wanted = self.wants(resource, scope, metric.name)
+                        found = known[name] = _metric(resource, scope, name, wanted=wanted)
+                    if found.wanted:
+                        yield found, kind, data.points
 
 
-def _shape(kind: str, unit: bytes, data: Any) -> str:  # noqa: ANN401 - a class made at run time
-    falls = kind == "sum" and not data.monotonic
-    return f"{'non-monotonic ' if falls else ''}{_TITLES.get(kind, kind)} {unit.decode(errors='replace')}".rstrip()
+_TEMPORAL: Final = frozenset({"sum", "histogram", "exponential"})
 
 
-def _numbers(of: tuple[bytes, bytes, bytes], kind: str, shape: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - as above
-    temporality, monotonic = (data.temporality, data.monotonic) if kind == "sum" else (0, False)
-    for one in data.points:
-        held = one.WhichOneof("value")
-        value = None if held is None or one.flags & _NO_VALUE else float(getattr(one, held))
-        attributes = tuple(one.attributes)
-        yield Point(*of, attributes, kind, temporality, monotonic, one.start, one.time, value, "", shape)
+def _metric(resource: bytes, scope: bytes, name: tuple[bytes, bytes, str, int, bool], *, wanted: bool) -> _Metric:
+    title, unit, kind, temporality, monotonic = name
+    falls = kind == "sum" and not monotonic
+    shape = f"{'non-monotonic ' if falls else ''}{_TITLES.get(kind, kind)} {unit.decode(errors='replace')}".rstrip()
+    if kind == "gauge" or (falls and temporality != DELTA):
+        temporality = 0
+    elif temporality != DELTA:
+        temporality = CUMULATIVE
+    return _Metric(resource, scope, title, shape, temporality, kind not in {"gauge", "sum"}, wanted)
 
 
-def _counts(of: tuple[bytes, bytes, bytes], kind: str, shape: str, data: Any) -> Iterator[Point]:  # noqa: ANN401 - as above
-    temporality = CUMULATIVE if kind == "summary" else data.temporality
-    for one in data.points:
-        value = None if one.flags & _NO_VALUE else float(one.count)
-        attributes, spread = tuple(one.attributes), None
-        if value is not None and kind != "summary":
-            spread = _explicit(one) if kind == "histogram" else _exponential(one)
-        # counts only grow
-        yield Point(*of, attributes, "count", temporality, True, one.start, one.time, value, "count", shape, spread)  # noqa: FBT003
-        if value is not None and kind == "summary":
-            for quantile in one.quantiles:
-                part = f"p{quantile.quantile * 100:g}"
-                yield Point(*of, attributes, "gauge", 0, False, 0, one.time, quantile.value, part, shape)  # noqa: FBT003
+@dataclass(slots=True)
+class _Columns:
+    """Points as they are read."""
+
+    streams: list[Stream] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+    distributions: dict[int, Distribution] = field(default_factory=dict)
+
+    def add(self, stream: Stream, head: bytes, distribution: Distribution | None = None) -> None:
+        """Add a point by its first three fields."""
+        if distribution is not None:
+            self.distributions[len(self.streams)] = distribution
+        self.streams.append(stream)
+        self.heads.append(head)
+
+    def observations(self) -> Observations:
+        """Put them into columns."""
+        return Observations(self.streams, *columns(self.heads), self.distributions)
 
 
-def _explicit(one: Any) -> Explicit | None:  # noqa: ANN401 - as above
-    counts, bounds = one.buckets, one.bounds
-    return Explicit(tuple(counts), tuple(bounds)) if len(counts) == len(bounds) + 1 else None
+def _numbers(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
+    """Read points of a gauge or sum; returns how many streams of it are new."""
+    known, before = metric.by_tail, len(metric.by_tail) + len(metric.by_identity)
+    streams, heads = into.streams, into.heads
+    for raw in points:
+        head, tail = (raw[:HEAD], raw[HEAD:]) if raw[:1] == b"\x11" else (head_of(raw), raw[HEAD - 9 :])
+        stream = known.get(tail, _UNKNOWN)
+        if stream is _UNKNOWN or head is None or len(head) != HEAD or head[9] != _TIME or head[18] not in _VALUES:
+            _number(metric, raw, tail if head is not None and len(head) == HEAD else None, into)
+        elif stream is not None:
+            streams.append(stream)
+            heads.append(head)
+    return len(metric.by_tail) + len(metric.by_identity) - before
 
 
-def _exponential(one: Any) -> Exponential | None:  # noqa: ANN401 - as above
+_UNKNOWN: Final = Stream((b"", b"", b"", (), "", ""))
+_TIME: Final = 0x19
+_VALUES: Final = frozenset({0x21, 0x31})
+"""Tags of `time_unix_nano`; of `as_double` and `as_int`."""
+
+
+def _number(metric: _Metric, raw: bytes, tail: bytes | None, into: _Columns) -> None:
+    """Read a point whole, and note what its tail means where that holds nothing but attributes and flags."""
+    one = metric_schemas.NUMBER.FromString(raw)
+    held = one.WhichOneof("value")
+    missing = held is None or bool(one.flags & _NO_VALUE)
+    stream = metric.stream(tuple(one.attributes), "")
+    if tail is not None and held is not None and metric_schemas.is_identity(tail):
+        metric.by_tail[tail] = None if missing else stream
+    if not missing:
+        into.add(stream, packed(one.start, one.time, getattr(one, held)))
+
+
+def _histograms(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
+    known, before = metric.by_tail, len(metric.by_tail) + len(metric.by_identity)
+    for raw in points:
+        regular = regular_histogram(raw)
+        if regular is None or (stream := known.get(regular.tail, _UNKNOWN)) is _UNKNOWN:
+            _histogram(metric, raw, regular.tail if regular else None, into)
+        elif stream is not None:
+            into.add(stream, regular.head, regular.spread)
+    return len(metric.by_tail) + len(metric.by_identity) - before
+
+
+def _histogram(metric: _Metric, raw: bytes, tail: bytes | None, into: _Columns) -> None:
+    one = metric_schemas.HISTOGRAM.FromString(raw)
+    missing = bool(one.flags & _NO_VALUE)
+    stream = metric.stream(tuple(one.attributes), "count")
+    if tail is not None and metric_schemas.is_identity_of_histogram(tail):
+        metric.by_tail[tail] = None if missing else stream
+    if not missing:
+        whole = len(one.buckets) == len(one.bounds) + 1
+        spread = Explicit(tuple(one.buckets), tuple(one.bounds)) if whole else None
+        into.add(stream, packed(one.start, one.time, one.count), spread)
+
+
+def _exponentials(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
+    before = len(metric.by_identity)
+    for raw in points:
+        one = metric_schemas.EXPONENTIAL.FromString(raw)
+        if not one.flags & _NO_VALUE:
+            stream = metric.stream(tuple(one.attributes), "count")
+            into.add(stream, packed(one.start, one.time, one.count), _spread(one))
+    return len(metric.by_identity) - before
+
+
+def _spread(one: Any) -> Exponential | None:  # noqa: ANN401 - as above
     sides = [(side.offset, side.counts) for side in (one.positive, one.negative)]
     found = Exponential.bounded(one.scale, (one.zero, one.zero_threshold), *sides)
     # by the data model the count is the sum of all; where it is not, nobody knows what is missing
     return found if one.zero + sum(found.positive.counts) + sum(found.negative.counts) == one.count else None
 
 
-_NUMBERS: Final = {"gauge": 5, "sum": 7}
-_COUNTED: Final = {"histogram": (9, 9, 10), "exponential": (10, 1, 10), "summary": (11, 7, 8)}
-"""Member of `Metric.data` -> its number, and those of its points' attributes and flags."""
-_TITLES: Final = {"exponential": "exponential histogram"}
-_SPREAD: Final = (
-    ("scale", 6, "sint32"),
-    ("zero", 7, "fixed64"),
-    ("positive", 8, "Side"),
-    ("negative", 9, "Side"),
-    ("zero_threshold", 14, "double"),
-)
+def _summaries(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
+    before = len(metric.by_identity)
+    for raw in points:
+        one = metric_schemas.SUMMARY.FromString(raw)
+        if one.flags & _NO_VALUE:
+            continue
+        attributes = tuple(one.attributes)
+        into.add(metric.stream(attributes, "count"), packed(one.start, one.time, one.count))
+        for quantile in one.quantiles:
+            part = f"p{quantile.quantile * 100:g}"
+            into.add(metric.stream(attributes, part), packed(0, one.time, quantile.value))
+    return len(metric.by_identity) - before
 
 
-def _schema() -> Any:  # noqa: ANN401 - as above
-    kind = descriptor_pb2.FieldDescriptorProto
-    package = "otel_insights.metric_points"
-    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
-
-    def message(name: str) -> descriptor_pb2.DescriptorProto:
-        return file.message_type.add(name=name)
-
-    def add(to: descriptor_pb2.DescriptorProto, name: str, number: int, type_: str, *, many: bool = False) -> Any:  # noqa: ANN401
-        label = kind.LABEL_REPEATED if many else kind.LABEL_OPTIONAL
-        if type_.isupper() or type_[0].islower():
-            return to.field.add(name=name, number=number, type=kind.Type.Value(f"TYPE_{type_.upper()}"), label=label)
-        full = f".{package}.{type_}"
-        return to.field.add(name=name, number=number, type=kind.TYPE_MESSAGE, type_name=full, label=label)
-
-    request, outer, inner, metric = message("Request"), message("Outer"), message("Inner"), message("Metric")
-    # singular in OTLP, repeated here, so that an occurrence is not lost to the next one
-    add(request, "resources", 1, "Outer", many=True)
-    add(outer, "resource", 1, "bytes", many=True)
-    add(outer, "scopes", 2, "Inner", many=True)
-    add(inner, "scope", 1, "bytes", many=True)
-    add(inner, "metrics", 2, "Metric", many=True)
-    add(metric, "name", 1, "bytes")
-    metric.oneof_decl.add(name="data")
-    number = message("Number")
-    number.oneof_decl.add(name="value")
-    add(number, "start", 2, "fixed64")
-    add(number, "time", 3, "fixed64")
-    add(number, "as_double", 4, "double").oneof_index = 0
-    add(number, "as_int", 6, "sfixed64").oneof_index = 0
-    add(number, "attributes", 7, "bytes", many=True)
-    add(number, "flags", 8, "uint32")
-    for name, at in _NUMBERS.items():
-        add(metric, name, at, "Numbers").oneof_index = 0
-    numbers = message("Numbers")
-    add(numbers, "points", 1, "Number", many=True)
-    for name, (at, attributes, flags) in _COUNTED.items():
-        title = name.title()
-        add(metric, name, at, f"{title}s").oneof_index = 0
-        point, holder = message(title), message(f"{title}s")
-        add(holder, "points", 1, title, many=True)
-        add(point, "start", 2, "fixed64")
-        add(point, "time", 3, "fixed64")
-        add(point, "count", 4, "fixed64")
-        add(point, "attributes", attributes, "bytes", many=True)
-        add(point, "flags", flags, "uint32")
-        _add_spread(message, add, point, name)
-        if name != "summary":
-            add(holder, "temporality", 2, "int32")
-    add(numbers, "temporality", 2, "int32")
-    add(numbers, "monotonic", 3, "bool")
-    add(metric, "unit", 3, "bytes")
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.Request"))
-
-
-def _add_spread(message: Any, add: Any, point: Any, name: str) -> None:  # noqa: ANN401 - as above
-    """Add what tells how the values of a point lie."""
-    if name == "histogram":
-        add(point, "buckets", 6, "fixed64", many=True)
-        add(point, "bounds", 7, "double", many=True)
-    elif name == "exponential":
-        side = message("Side")
-        add(side, "offset", 1, "sint32")
-        add(side, "counts", 2, "uint64", many=True)
-        for field, number, type_ in _SPREAD:
-            add(point, field, number, type_)
-    else:
-        quantile = message("Quantile")
-        add(quantile, "quantile", 1, "double")
-        add(quantile, "value", 2, "double")
-        add(point, "quantiles", 6, "Quantile", many=True)
-
-
-_REQUEST: Final = _schema()
+_READ: Final[dict[str, Callable[[_Metric, Any, _Columns], int]]] = {
+    "gauge": _numbers,
+    "sum": _numbers,
+    "histogram": _histograms,
+    "exponential": _exponentials,
+    "summary": _summaries,
+}

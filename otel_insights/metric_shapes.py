@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from otel_insights import environment, semconv
-from otel_insights.analysis.series import SeriesKey
+from otel_insights.analysis.streams import SeriesKey
 from otel_insights.findings import finding
 from otel_insights.store.outbox import Finding
 

@@ -19,7 +19,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from sqlite_utils import Database
 
 from otel_insights import environment
-from otel_insights.metric_points import CUMULATIVE, DELTA, Point
+from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observations, SeriesKey, Stream
 from otel_insights.redaction import COUNT, Redactor
 from otel_insights.report import rfc3339
 from otel_insights.scoring import series_id
@@ -34,8 +34,6 @@ _DAY_NS = 86_400 * 10**9
 _MOST_SERIES = 200_000
 _LAST_NS = 253_402_300_799 * 10**9
 """The end of the year 9999: no calendar goes further."""
-_Key = tuple[bytes, bytes, bytes, tuple[bytes, ...], str]
-"""As a `SeriesKey`, without a part."""
 
 
 @dataclass(slots=True, repr=False)
@@ -43,53 +41,59 @@ class Collecting:
     """Notes the points that pass, request by request. Its series are told again once a day, so that they are kept."""
 
     redactor: Redactor
-    _numbers: dict[_Key, tuple[int, int]] = field(default_factory=dict)
-    """Number, and the day of which it was told."""
-    _points: list[tuple[int, int, float]] = field(default_factory=list)
+    _numbers: dict[Stream, int] = field(default_factory=dict)
+    """Of what was told today; 0 for what is not kept."""
+    _day: int = 0
+    _points: list[NDArray[np.void]] = field(default_factory=list)
     _told: list[KnownSeries] = field(default_factory=list)
 
-    def watch(self, points: Iterable[Point], now_ns: int) -> Iterator[Point]:
-        """Give points on, and note those of gauges and sums."""
+    def watch(self, observed: Observations, now_ns: int) -> None:
+        """Note the points of gauges and sums."""
         day = now_ns // _DAY_NS
-        for one in points:
-            if one.kind != "count" and not one.part and one.value is not None and 0 < one.time_ns < _LAST_NS:
-                key = (one.resource, one.scope, one.metric, one.attributes, one.shape)
-                known = self._numbers.get(key)
-                if known is None or known[1] != day:
-                    known = self._tell(key, one, day)
-                self._points.append((known[0], one.time_ns, one.value))
-            yield one
-
-    def _tell(self, key: _Key, one: Point, day: int) -> tuple[int, int]:
-        if len(self._numbers) >= _MOST_SERIES:
+        if day != self._day or len(self._numbers) >= _MOST_SERIES:
             self._numbers.clear()
-        number = _number(key)
+            self._day = day
+        found = list(map(self._numbers.get, observed.streams))
+        if None in found:
+            found = [self._tell(one) for one in observed.streams]
+        numbers = np.array(found, np.int64)
+        kept = (numbers > 0) & (observed.times > 0) & (observed.times < _LAST_NS) & ~np.isnan(observed.values)
+        points = np.empty(int(kept.sum()), _POINT)
+        for name, column in (("series", numbers), ("time", observed.times), ("value", observed.values)):
+            points[name] = column[kept]
+        self._points.append(points)
+
+    def _tell(self, stream: Stream) -> int:
+        number = self._numbers.get(stream)
+        if number is None and not stream.is_number:
+            number = self._numbers[stream] = 0
+        if number is not None:
+            return number
+        key = stream.key
+        number = self._numbers[stream] = _number(key)
         sender = environment.read(key[0])
         name, labels = key[2].decode(errors="replace"), self.redactor.attributes(_labels(key[3]))
         text = json.dumps({label: value for label, value in labels.items() if label != COUNT}, ensure_ascii=False)
         service = sender.key.service if sender else ""
-        self._told.append(KnownSeries(number, service, name, text, _kind(one), series_id((*key[:4], "", one.shape))))
-        self._numbers[key] = number, day
-        return number, day
+        self._told.append(KnownSeries(number, service, name, text, _KINDS[stream.temporality], series_id(key)))
+        return number
 
     def take(self) -> tuple[bytes, list[KnownSeries]]:
         """Give what was noted since the last time, to be kept; b"" if nothing."""
-        points, told = self._points, self._told
+        points = b"".join(one.tobytes() for one in self._points)
+        told = self._told
         self._points, self._told = [], []
-        return (zlib.compress(np.array(points, _POINT).tobytes(), 1) if points else b""), told
+        return (zlib.compress(points, 1) if points else b""), told
 
 
-def _kind(one: Point) -> str:
-    if one.kind == "gauge" or (one.temporality == CUMULATIVE and not one.monotonic):
-        return "gauge"
-    return "delta" if one.temporality == DELTA else "cumulative"
+_KINDS: Final = {0: "gauge", DELTA: "delta", CUMULATIVE: "cumulative"}
 
 
-def _number(key: _Key) -> int:
+def _number(key: SeriesKey) -> int:
     digest = hashlib.blake2b(digest_size=8)
-    for part in (*key[:3], *key[3], key[4].encode()):
+    for part in (*key[:3], *key[3], key[5].encode()):
         digest.update(len(part).to_bytes(4, "little") + part)
-    return int.from_bytes(digest.digest(), "big") >> 1
+    return int.from_bytes(digest.digest(), "big") >> 1 or 1
 
 
 def _labels(attributes: Iterable[bytes]) -> dict[str, str]:

@@ -19,7 +19,8 @@ from otel_insights.analysis import detectors, episodes
 from otel_insights.analysis.expectations import State
 from otel_insights.analysis.lines import Line, Watch
 from otel_insights.analysis.models import MODELS, Model
-from otel_insights.analysis.series import Observed, Series, SeriesKey
+from otel_insights.analysis.series import Series
+from otel_insights.analysis.streams import Observations, SeriesKey
 from otel_insights.metric_shapes import Changed, Shapes
 from otel_insights.store.anomalies import SavedPart
 
@@ -93,7 +94,7 @@ class Scoring:
         self._known = self.model.new_state(_FIRST_ROWS)
         self._shapes = Shapes(self.most)
 
-    def score(self, observed: Iterable[Observed], *, everything: bool = False) -> tuple[int, list[Scored]]:
+    def score(self, observed: Observations, *, everything: bool = False) -> tuple[int, list[Scored]]:
         """Score points, each once; those of a series in the order of their times.
 
         Returns how many were scored, and those of series that are or lately were anomalous, or with `everything` all.
@@ -232,7 +233,7 @@ class Scoring:
         for start in range(0, len(named), _PART):
             some = named[start : start + _PART]
             rows = [row for _, row in some]
-            keys = [[name, self.series.heard_ns[row], self._beyond_since(row)] for name, row in some]
+            keys = [[name, int(self.series.heard_ns[row]), self._beyond_since(row)] for name, row in some]
             body = self._known[rows].tobytes() + self._episodes[rows].tobytes() + self._anomalous_ns[rows].tobytes()
             parts.append(SavedPart(self._layout, orjson.dumps(keys), body))
         return parts

@@ -15,13 +15,14 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Exemplar
 from pydantic import Field
 
-from otel_insights import anomaly_news, environment, exemplars, metric_points, metric_shapes, score_telemetry, semconv
+from otel_insights import anomaly_news, environment, exemplars, metric_shapes, score_telemetry, semconv
 from otel_insights.analysis.lines import DETECTOR, Line
 from otel_insights.analysis.models import MODELS
-from otel_insights.analysis.series import SeriesKey
+from otel_insights.analysis.streams import SeriesKey
 from otel_insights.component import Accepted, Consume, Factory, Host, Kind, Processor, Settings
 from otel_insights.errors import BadData
 from otel_insights.looking import looked_at
+from otel_insights.metric_points import Reading
 from otel_insights.metric_window import Collecting
 from otel_insights.payload import Payload, Signal
 from otel_insights.processors.anomaly_rules import Rule, Silence, Threshold
@@ -87,6 +88,7 @@ class Anomalies(Processor):
     """Those by a threshold, likewise."""
     _silences: Silences = field(init=False)
     _listening: asyncio.Task[None] | None = field(default=None, init=False)
+    _reading: Reading = field(init=False)
     _collecting: Collecting = field(init=False)
     _redactor: Redactor = field(init=False)
     _saved_ns: int = field(default=0, init=False)
@@ -96,6 +98,7 @@ class Anomalies(Processor):
         """Take up what was known of series; anomalies of a detector that were open have ended, for all we know."""
         self.host = host
         self._redactor = await host.store.read(redacted.redactor)
+        self._reading = Reading(self._wants, self.settings.max_series)
         self._collecting = Collecting(self._redactor)
         parts = await host.store.read(memory.saved)
         factors = await host.store.read(memory.factors)
@@ -149,10 +152,10 @@ class Anomalies(Processor):
         scoring = self._replayed if payload.replay else self._live
         began = time.perf_counter()
         everything = payload.replay or self.settings.emit == "all"
-        points = metric_points.points(payload.data, self._wants)
+        observed = self._reading.read(payload.data)
         if self.settings.window_bytes and not payload.replay:
-            points = self._collecting.watch(points, self.host.now_ns())
-        count, scored = scoring.score(points, everything=everything)
+            self._collecting.watch(observed, self.host.now_ns())
+        count, scored = scoring.score(observed, everything=everything)
         self.host.metrics.add("otel_insights_scored_points", count, processor=str(self.id))
         if payload.replay:
             scoring.changed.clear()
@@ -286,7 +289,7 @@ class Anomalies(Processor):
             await self._write([anomaly_news.closed(now_open.pop(row), now, "no_data") for row in rows])
 
     def _heard(self, row: int) -> int:
-        return self._live.series.heard_ns[row]
+        return int(self._live.series.heard_ns[row])
 
     async def _save(self, now: int) -> None:
         parts = [*self._live.saved(), self._silences.saved()]

@@ -11,7 +11,7 @@ import orjson
 
 from otel_insights import anomaly_news
 from otel_insights.analysis.lines import ABSENCE
-from otel_insights.analysis.series import SeriesKey
+from otel_insights.analysis.streams import SeriesKey
 from otel_insights.processors.anomaly_rules import Silence
 from otel_insights.scoring import series_id
 from otel_insights.store.anomalies import Anomaly, SavedPart

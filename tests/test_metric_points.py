@@ -1,13 +1,18 @@
 """Points read with attributes as bytes, against protobuf's own messages."""
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, NumberDataPoint
 
 from otel_insights.analysis.exponential import Buckets, Exponential
 from otel_insights.analysis.histograms import Explicit
+from otel_insights.analysis.streams import Observations
 from otel_insights.errors import BadData
-from otel_insights.metric_points import points
+from otel_insights.metric_points import Reading
 from otel_insights.payload import attribute
 
 FINE = Exponential(3, 1, 0.0, Buckets(-1, (2,)), Buckets(2, (2,)))
@@ -43,26 +48,140 @@ def request() -> ExportMetricsServiceRequest:
     return made
 
 
-def test_points_of_each_kind_are_read():
-    read = list(points(request().SerializeToString()))
-    told = [(one.metric, one.kind, one.temporality, one.value, one.part, one.shape, one.distribution) for one in read]
-    assert told == [
-        (b"depth", "gauge", 0, -3.0, "", "gauge", None),
-        (b"total", "sum", 2, 2.5, "", "sum By", None),
-        (b"total", "sum", 2, None, "", "sum By", None),
-        (b"took", "count", 1, 3.0, "count", "histogram", Explicit((1, 2), (0.5,))),
-        (b"took", "count", 1, 3.0, "count", "histogram", None),
-        (b"fine", "count", 2, 5.0, "count", "exponential histogram", FINE),
-        (b"fine", "count", 2, 6.0, "count", "exponential histogram", None),
-        (b"old", "count", 2, 7.0, "count", "summary", None),
-        (b"old", "gauge", 0, 1.5, "p99.9", "summary", None),
+def told(observed: Observations) -> list[tuple]:
+    return [
+        (one.key[2], one.temporality, value, one.key[4], one.key[5], observed.distributions.get(at))
+        for at, (one, value) in enumerate(zip(observed.streams, observed.values.tolist(), strict=True))
     ]
-    assert (read[1].start_ns, read[1].time_ns, read[1].monotonic) == (1, 9, True)
-    assert KeyValue.FromString(read[0].attributes[0]) == attribute("queue", "a")
-    assert KeyValue.FromString(read[5].attributes[0]) == attribute("k", 1)
-    assert {one.resource for one in read} == {request().resource_metrics[0].resource.SerializeToString()}
+
+
+def test_points_of_each_kind_are_read_the_first_time_as_they_are_later():
+    reading, data = Reading(), request().SerializeToString()
+    first, again = reading.read(data), reading.read(data)
+    assert told(first) == [
+        (b"depth", 0, -3.0, "", "gauge", None),
+        (b"total", 2, 2.5, "", "sum By", None),
+        (b"took", 1, 3.0, "count", "histogram", Explicit((1, 2), (0.5,))),
+        (b"took", 1, 3.0, "count", "histogram", None),
+        (b"fine", 2, 5.0, "count", "exponential histogram", FINE),
+        (b"fine", 2, 6.0, "count", "exponential histogram", None),
+        (b"old", 2, 7.0, "count", "summary", None),
+        (b"old", 0, 1.5, "p99.9", "summary", None),
+    ]
+    assert told(again) == told(first)
+    assert again.streams == first.streams, "the very same ones"
+    assert (first.starts[1], first.times[1]) == (1, 9)
+    assert {one.key[0] for one in first.streams} == {request().resource_metrics[0].resource.SerializeToString()}
+    assert KeyValue.FromString(first.streams[0].key[3][0]) == attribute("queue", "a")
+    assert KeyValue.FromString(first.streams[4].key[3][0]) == attribute("k", 1)
+
+
+def test_a_sum_that_may_fall_is_what_it_is_unless_it_is_a_delta():
+    made = ExportMetricsServiceRequest()
+    scope = made.resource_metrics.add().scope_metrics.add()
+    for temporality in (1, 2):
+        scope.metrics.add(name="m").sum.data_points.add(time_unix_nano=9, as_int=1)
+        scope.metrics[-1].sum.aggregation_temporality = temporality
+    assert [one.temporality for one in Reading().read(made.SerializeToString()).streams] == [1, 0]
+
+
+numbers = st.integers(0, 2**64 - 1)
+texts = st.dictionaries(st.sampled_from(["a", "http.route", "Y"]), st.text("Yaz1", max_size=24), max_size=3)
+
+
+@st.composite
+def number_points(draw) -> NumberDataPoint:
+    point = NumberDataPoint(
+        start_time_unix_nano=draw(numbers), time_unix_nano=draw(numbers), flags=draw(st.integers(0, 3))
+    )
+    point.attributes.extend(attribute(key, value) for key, value in draw(texts).items())
+    if draw(st.booleans()):
+        point.exemplars.add(time_unix_nano=draw(numbers), as_double=1.5, trace_id=b"t" * 16)
+    held = draw(st.sampled_from(["as_int", "as_double", ""]))
+    if held:
+        setattr(point, held, draw(st.integers(-(2**63), 2**63 - 1) if held == "as_int" else st.floats(allow_nan=False)))
+    return point
+
+
+@st.composite
+def histogram_points(draw) -> HistogramDataPoint:
+    point = HistogramDataPoint(start_time_unix_nano=draw(numbers), time_unix_nano=draw(numbers), count=draw(numbers))
+    point.attributes.extend(attribute(key, value) for key, value in draw(texts).items())
+    point.bucket_counts.extend(draw(st.lists(numbers, max_size=20)))
+    many = draw(st.sampled_from([max(len(point.bucket_counts) - 1, 0), 0, 3]))
+    point.explicit_bounds.extend(float(number) for number in range(many))
+    for name in draw(st.sets(st.sampled_from(["sum", "min", "max"]))):
+        setattr(point, name, draw(st.floats(allow_nan=False)))
+    point.flags = draw(st.integers(0, 1))
+    if draw(st.booleans()):
+        point.exemplars.add(as_int=3)
+    return point
+
+
+@given(st.lists(number_points(), max_size=6), st.lists(histogram_points(), max_size=6))
+def test_what_is_looked_up_is_what_protobuf_reads(gauges, histograms):
+    """Of any point: written as usual or not, seen before or not."""
+    made = ExportMetricsServiceRequest()
+    scope = made.resource_metrics.add().scope_metrics.add()
+    scope.metrics.add(name="depth").gauge.data_points.extend(gauges)
+    scope.metrics.add(name="took").histogram.data_points.extend(histograms)
+    expected = [
+        (
+            one.attributes,
+            one.start_time_unix_nano,
+            one.time_unix_nano,
+            float(getattr(one, one.WhichOneof("value"))),
+            None,
+        )
+        for one in gauges
+        if one.WhichOneof("value") and not one.flags & 1
+    ]
+    for one in histograms:
+        whole = len(one.bucket_counts) == len(one.explicit_bounds) + 1
+        spread = Explicit(tuple(one.bucket_counts), tuple(one.explicit_bounds)) if whole else None
+        if not one.flags & 1:
+            expected.append((one.attributes, one.start_time_unix_nano, one.time_unix_nano, float(one.count), spread))
+    reading, data = Reading(), made.SerializeToString()
+    for _ in range(3):
+        read = reading.read(data)
+        assert [
+            ([KeyValue.FromString(each) for each in stream.key[3]], start, time, value, read.distributions.get(at))
+            for at, (stream, start, time, value) in enumerate(
+                zip(
+                    read.streams,
+                    read.starts.astype(np.uint64).tolist(),
+                    read.times.astype(np.uint64).tolist(),
+                    read.values.tolist(),
+                    strict=True,
+                )
+            )
+        ] == [(list(attributes), *rest) for attributes, *rest in expected]
+
+
+def test_more_streams_than_are_to_be_remembered_are_met_anew():
+    reading = Reading(most=2)
+    made = request()
+    first = reading.read(made.SerializeToString())
+    for number in range(20):
+        made.resource_metrics[0].scope_metrics[0].scope.name = f"app {number}"
+        reading.read(made.SerializeToString())
+    again = reading.read(request().SerializeToString())
+    assert [one.key for one in again.streams] == [one.key for one in first.streams]
+    assert not {*again.streams} & {*first.streams}
+
+
+def test_nothing_is_read_of_metrics_that_nobody_wants():
+    asked = []
+    reading = Reading(lambda *names: asked.append(names) or names[2] == b"depth")
+    for _ in range(2):
+        assert [one.key[2] for one in reading.read(request().SerializeToString()).streams] == [b"depth"]
+    assert [names[2] for names in asked] == [b"depth", b"total", b"took", b"fine", b"old"]
 
 
 def test_what_does_not_parse_is_bad_data():
     with pytest.raises(BadData):
-        list(points(request().SerializeToString()[:-3]))
+        Reading().read(request().SerializeToString()[:-3])
+    broken = request()
+    broken.resource_metrics[0].scope_metrics[0].metrics[0].gauge.data_points[0].attributes[0].key = "x" * 20
+    with pytest.raises(BadData):
+        Reading().read(broken.SerializeToString().replace(b"\x3a\x1b\x0a\x14xxxx", b"\x3a\x7f\x0a\x14xxxx"))

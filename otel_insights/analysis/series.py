@@ -1,69 +1,21 @@
 """Series: which points belong together, and the value of each that can be compared with the one before.
 
-A cumulative sum becomes a rate, a histogram the percentiles of what came in the interval; a gauge is what it is. Rules
-of the metrics data model: resets and gaps, https://opentelemetry.io/docs/specs/otel/metrics/data-model/#resets-and-gaps
+A cumulative sum becomes a rate, a histogram the percentiles of what came in the interval; a gauge is what it is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from otel_insights.analysis.histograms import PERCENTILES, Distribution
+from otel_insights.analysis.histograms import PERCENTILES
 from otel_insights.analysis.points import Points
-
-SeriesKey = tuple[bytes, bytes, bytes, tuple[bytes, ...], str, str]
-"""Resource, scope, metric, attributes; what of a histogram it is: `count` (a second), `p50`, `p95`, `p99`; else "".
-
-Last its type and unit: a metric that changes these is another one by the data model, and what was learnt does not hold.
-"""
-_CUMULATIVE, _DELTA = 2, 1
-
-
-class Observed(Protocol):
-    """A point as it came; see `metric_points.Point`."""
-
-    @property
-    def resource(self) -> bytes: ...
-    @property
-    def scope(self) -> bytes: ...
-    @property
-    def metric(self) -> bytes: ...
-    @property
-    def attributes(self) -> tuple[bytes, ...]: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def temporality(self) -> int: ...
-    @property
-    def monotonic(self) -> bool: ...
-    @property
-    def start_ns(self) -> int: ...
-    @property
-    def time_ns(self) -> int: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def part(self) -> str: ...
-    @property
-    def shape(self) -> str: ...
-    @property
-    def distribution(self) -> Distribution | None: ...
-
-
-@dataclass(slots=True)
-class _Last:
-    """The last point of a series that is not a gauge."""
-
-    time_ns: int
-    start_ns: int
-    value: float
-    temporality: int
-    distribution: Distribution | None = None
+from otel_insights.analysis.streams import Observations, SeriesKey, turns
+from otel_insights.analysis.totals import Totals
 
 
 @dataclass(slots=True, repr=False)  # there may be very many
@@ -81,7 +33,7 @@ class Series:
     adopt: Callable[[int, SeriesKey], object]
     """Told when a row goes on under a key that it did not have before."""
     keys: list[SeriesKey | None] = field(default_factory=list)
-    heard_ns: list[int] = field(default_factory=list)
+    heard_ns: NDArray[np.int64] = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64))
     late: int = 0
     """Points that came after a later one of their series, or twice."""
     evicted: int = 0
@@ -90,8 +42,11 @@ class Series:
     _named: dict[str, int] = field(default_factory=dict)
     """All rows that are in use, by name; those that were saved and not heard of since have no key."""
     _names: list[str] = field(default_factory=list)
-    _last: dict[SeriesKey, _Last] = field(default_factory=dict)
-    """Of sums and histograms, the one not heard of for longest first."""
+    _totals: Totals = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without series."""
+        self._totals = Totals(self.most)
 
     def __len__(self) -> int:
         """How many series there are."""
@@ -101,36 +56,83 @@ class Series:
         """Find a series."""
         return self._rows.get(key)
 
-    def read(self, observed: Iterable[Observed]) -> Points:
+    def read(self, observed: Observations) -> Points:
         """Turn points into values that can be compared; the first of a sum has none, no value is missing."""
-        rows: list[int] = []
-        times: list[int] = []
-        values: list[float] = []
-        for one in observed:
-            if one.value is None or not math.isfinite(one.value) or not one.time_ns:
-                continue
-            if one.kind == "gauge" or (one.kind == "sum" and not one.monotonic and one.temporality == _CUMULATIVE):
-                row = self._heard(
-                    (one.resource, one.scope, one.metric, one.attributes, one.part, one.shape), one.time_ns
-                )
-                if row is not None:
-                    rows.append(row)
-                    times.append(one.time_ns)
-                    values.append(one.value)
-                continue
-            for part, value in self._since_last(one):
-                row = self._heard((one.resource, one.scope, one.metric, one.attributes, part, one.shape), one.time_ns)
-                if row is not None:
-                    rows.append(row)
-                    times.append(one.time_ns)
-                    values.append(value)
-        return Points.sorted(np.array(rows, np.int32), np.array(times, np.int64), np.array(values, np.float64))
+        some = np.flatnonzero((observed.times > 0) & np.isfinite(observed.values))
+        slots = self._totals.slots([observed.streams[at] for at in some.tolist()])
+        found = [self._turn(observed, some[part], slots[part]) for part in turns(slots)]
+        columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.zeros(0)] * 3
+        return Points.sorted(*columns)
+
+    def _turn(self, observed: Observations, at: NDArray[np.intp], slots: NDArray[np.intp]) -> _Columns:
+        """Read points of which no two are of one stream."""
+        times, values = observed.times[at], observed.values[at]
+        is_total = self._totals.is_total(slots)
+        parts: list[tuple[SeriesKey, int, float]] = []
+        if is_total.any():
+            values = values.copy()
+            values[is_total], parts = self._since(observed, at[is_total], slots[is_total])
+        self._totals.see(slots, times)
+        whole = np.isfinite(values)
+        if not whole.all():
+            at, slots, times, values = at[whole], slots[whole], times[whole], values[whole]
+        rows = self._rows_of(observed, at, slots, times)
+        extra = [(row, time, value) for key, time, value in parts if (row := self._heard(key, time)) is not None]
+        kept = rows >= 0
+        return (
+            np.concatenate([rows[kept], np.array([one[0] for one in extra], np.int64)]),
+            np.concatenate([times[kept], np.array([one[1] for one in extra], np.int64)]),
+            np.concatenate([values[kept], np.array([one[2] for one in extra], np.float64)]),
+        )
+
+    def _since(
+        self, observed: Observations, at: NDArray[np.intp], slots: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], list[tuple[SeriesKey, int, float]]]:
+        """Tell what came of what adds up, a second (NaN for late and first points), and percentiles of histograms."""
+        came = self._totals.since(slots, observed.starts[at], observed.times[at], observed.values[at])
+        self.late += int(came.late.sum())
+        parts: list[tuple[SeriesKey, int, float]] = []
+        if observed.distributions:
+            late, begun, grew = came.late.tolist(), came.begun.tolist(), came.grew.tolist()
+            for number, (place, slot) in enumerate(zip(at.tolist(), slots.tolist(), strict=True)):
+                if late[number]:
+                    continue
+                last, now = self._totals.distributions[slot], observed.distributions.get(place)
+                self._totals.distributions[slot] = now
+                if now is None or not grew[number]:
+                    continue
+                spread = now if begun[number] else now.since(last)
+                if spread is not None:
+                    key, time_ns = observed.streams[place].key, int(observed.times[place])
+                    estimates = ((_part(key, share), time_ns, spread.percentile(share)) for share in PERCENTILES)
+                    parts += [one for one in estimates if math.isfinite(one[2])]
+        return came.rates, parts
+
+    def _rows_of(
+        self, observed: Observations, at: NDArray[np.intp], slots: NDArray[np.intp], times: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Find or make the rows of streams that are heard of; -1 for a point that is no later than the last one."""
+        before, evicted = self._totals.rows[slots], self.evicted
+        known = before >= 0
+        late = known & (times <= self.heard_ns[before])
+        self.late += int(late.sum())
+        self.heard_ns[before[known & ~late]] = times[known & ~late]
+        rows = np.where(late, -1, before)
+        for number in np.flatnonzero(~known).tolist():
+            key = observed.streams[at[number]].key
+            row = self._heard(key, int(times[number]))
+            if row is not None:
+                rows[number] = row
+                self._totals.rows[slots[number]] = row
+        if evicted != self.evicted:  # some of these may have made room for others of these
+            rows[self._totals.rows[slots] != rows] = -1
+        return rows
 
     def forget_before(self, time_ns: int) -> None:
         """Let go of series that were not heard of since."""
-        for row in list(self._named.values()):
-            if self.heard_ns[row] < time_ns:
-                self._release(row)
+        rows = [row for row in self._named.values() if self.heard_ns[row] < time_ns]
+        for row in rows:
+            self._release(row)
 
     def named(self) -> dict[str, int]:
         """Give all rows that are in use, by the names under which they are saved."""
@@ -139,37 +141,6 @@ class Series:
     def keep(self, name: str, heard_ns: int) -> int:
         """Keep a row for a series that was saved under a name, as if it had been heard of then."""
         return self._begin(None, name, heard_ns)
-
-    def _since_last(self, one: Observed) -> list[tuple[str, float]]:
-        """Tell what happened since the last point of a sum or histogram, a second; its percentiles."""
-        key = (one.resource, one.scope, one.metric, one.attributes, one.part, one.shape)
-        last = self._last.pop(key, None)
-        if last is not None and one.time_ns <= last.time_ns:
-            self._last[key] = last
-            self.late += 1
-            return []
-        value = float(one.value or 0.0)
-        self._last[key] = _Last(one.time_ns, one.start_ns, value, one.temporality, one.distribution)
-        if last is not None and last.temporality != one.temporality:
-            last = None  # a total and what was added to it do not compare
-        if len(self._last) > self.most:
-            del self._last[next(iter(self._last))]
-        if one.temporality == _DELTA:
-            since, added, came = one.start_ns or (last.time_ns if last else 0), value, one.distribution
-        elif last is not None and last.start_ns == one.start_ns and value >= last.value:
-            since, added = last.time_ns, value - last.value
-            came = one.distribution.since(last.distribution) if added > 0 and one.distribution is not None else None
-        elif last is None:
-            return []  # nobody knows over how long it came
-        else:  # it began anew; a start that is the point's own time is unknown, and contributes nothing
-            since, added, came = max(one.start_ns, last.time_ns), value, one.distribution
-        if not since or since >= one.time_ns:
-            return []
-        found = [(one.part, added / ((one.time_ns - since) / 1e9))]
-        if added > 0 and came is not None:
-            estimates = ((f"p{share * 100:.0f}", came.percentile(share)) for share in PERCENTILES)
-            found += [each for each in estimates if math.isfinite(each[1])]
-        return found
 
     def _heard(self, key: SeriesKey, time_ns: int) -> int | None:
         """Find or make the row of a series; None for a point that is no later than the last one."""
@@ -200,21 +171,23 @@ class Series:
         before = self.keys[row]
         if before is not None:
             del self._rows[before]
+            self._totals.forget_row(row)
         self._rows[key], self.keys[row] = row, key
         self.adopt(row, key)
 
     def _new_row(self) -> int:
         if not self._free and len(self.keys) >= self.most:
             many = max(1, self.most // 100)
-            oldest = np.argpartition(np.array(self.heard_ns), many - 1)[:many]
+            oldest = np.argpartition(self.heard_ns[: len(self.keys)], many - 1)[:many].tolist()
             self.evicted += many
-            for row in oldest.tolist():
+            for row in oldest:
                 self._release(row)
         if self._free:
             return self._free.pop()
         self.keys.append(None)
         self._names.append("")
-        self.heard_ns.append(0)
+        if len(self.keys) > len(self.heard_ns):
+            self.heard_ns = np.concatenate([self.heard_ns, np.zeros_like(self.heard_ns)])
         return len(self.keys) - 1
 
     def _release(self, row: int) -> None:
@@ -222,5 +195,15 @@ class Series:
         if key is not None:
             del self._rows[key]
         del self._named[self._names[row]]
+        self._totals.forget_row(row)
         self.keys[row] = None
         self._free.append(row)
+
+
+_Columns = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+"""Rows, times, values."""
+_FIRST_ROWS = 256
+
+
+def _part(key: SeriesKey, share: float) -> SeriesKey:
+    return (*key[:4], f"p{share * 100:.0f}", key[5])

@@ -8,7 +8,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
 
 from otel_insights.analysis.exponential import MOST_BUCKETS, Buckets, Exponential
-from otel_insights.metric_points import points
+from otel_insights.metric_points import Reading
 
 
 def of_sdk(measured: list[np.ndarray], max_size: int = 160) -> list[Exponential]:
@@ -20,10 +20,10 @@ def of_sdk(measured: list[np.ndarray], max_size: int = 160) -> list[Exponential]
     for part in measured:
         for value in part:
             histogram.record(float(value))
-        (point,) = points(encode_metrics(reader.get_metrics_data()).SerializeToString())
-        assert point.shape == "exponential histogram s"
-        assert isinstance(point.distribution, Exponential)
-        told.append(point.distribution)
+        read = Reading().read(encode_metrics(reader.get_metrics_data()).SerializeToString())
+        assert [one.key[5] for one in read.streams] == ["exponential histogram s"]
+        assert isinstance(read.distributions[0], Exponential)
+        told.append(read.distributions[0])
     return told
 
 

@@ -1,37 +1,57 @@
 """From OTLP points to values that can be compared: each rule of the metrics data model in a row."""
 
 import math
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from otel_insights.analysis.exponential import Buckets, Exponential
-from otel_insights.analysis.histograms import Explicit
+from otel_insights.analysis.histograms import Distribution, Explicit
+from otel_insights.analysis.points import Points
 from otel_insights.analysis.series import Series
-from otel_insights.metric_points import CUMULATIVE, DELTA, Point
+from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observation, Observations, Stream
+from otel_insights.analysis.totals import Totals
 
 S = 10**9
 
 
-def point(time: float, value: float | None, *, kind="sum", temporality=CUMULATIVE, start=1.0, monotonic=True, **more):
-    fields = {"resource": b"r", "scope": b"s", "metric": b"m", "attributes": (b"a",), **more}
-    return Point(
-        **fields,
-        kind=kind,
-        temporality=temporality,
-        monotonic=monotonic,
-        start_ns=int(start * S),
-        time_ns=int(time * S),
-        value=value,
-    )
+class Point(NamedTuple):
+    """A point, and what says of which stream it is."""
+
+    time: float
+    value: float
+    start: float = 1.0
+    temporality: int = CUMULATIVE
+    resource: bytes = b"r"
+    scope: bytes = b"s"
+    metric: bytes = b"m"
+    attributes: tuple[bytes, ...] = (b"a",)
+    part: str = ""
+    shape: str = "gauge"
+    distribution: Distribution | None = None
+
+    def observed(self) -> Observation:
+        """Make a stream for every point: who reads requests may have forgotten that it was seen."""
+        key = (self.resource, self.scope, self.metric, self.attributes, self.part, self.shape)
+        stream = Stream(key, self.temporality, self.part == "count")
+        return Observation(stream, int(self.start * S), int(self.time * S), self.value, self.distribution)
 
 
-def gauge(time: float, value: float | None, **more):
-    return point(time, value, kind="gauge", temporality=0, start=0, monotonic=False, **more)
+point = Point
+
+
+def gauge(time: float, value: float, **more):
+    return point(time, value, temporality=0, start=0, **more)
+
+
+def read(series: Series, *points: Point) -> Points:
+    return series.read(Observations.of(one.observed() for one in points))
 
 
 def values(series: Series, *points: Point) -> list[tuple[float, float]]:
-    read = series.read(points)
-    return list(zip((read.times / S).tolist(), read.values.tolist(), strict=True))
+    found = read(series, *points)
+    return list(zip((found.times / S).tolist(), found.values.tolist(), strict=True))
 
 
 @pytest.fixture
@@ -41,7 +61,6 @@ def series() -> Series:
 
 RULES = [
     ("a gauge is what it is", [gauge(10, 5), gauge(20, 3)], [(10, 5), (20, 3)]),
-    ("no recorded value is missing, and is never 0", [gauge(10, 5), gauge(20, None)], [(10, 5)]),
     ("what is no number is missing", [gauge(10, math.nan), gauge(20, math.inf), gauge(30, 1)], [(30, 1)]),
     ("of a point twice the first counts", [gauge(10, 5), gauge(10, 6)], [(10, 5)]),
     ("a late point is left out", [gauge(10, 5), gauge(5, 6)], [(10, 5)]),
@@ -51,11 +70,6 @@ RULES = [
     ("a reset without a new start counts from the last point", [point(10, 50), point(20, 10)], [(20, 1)]),
     ("a start that is the point's own time is unknown", [point(10, 50), point(20, 9, start=20)], []),
     ("after that it goes on", [point(10, 50), point(20, 9, start=20), point(30, 19, start=20)], [(30, 1)]),
-    (
-        "a sum that may fall is what it is",
-        [point(10, 5, monotonic=False), point(20, 3, monotonic=False)],
-        [(10, 5), (20, 3)],
-    ),
     ("a delta is a rate over its own time", [point(10, 20, temporality=DELTA, start=5)], [(10, 4)]),
     (
         "a gap between deltas is no value",
@@ -81,22 +95,14 @@ def test_how_points_are_cut_into_requests_does_not_matter(series, rule):
     assert [value for one in rule[1] for value in values(series, one)] == rule[2]
 
 
-def histogram(time: float, *buckets: int, temporality=CUMULATIVE, start=1.0):
-    return point(
-        time,
-        float(sum(buckets)),
-        kind="count",
-        temporality=temporality,
-        start=start,
-        part="count",
-        distribution=Explicit(buckets, (1.0, 2.0)),
-    )
+def histogram(time: float, *buckets: int, **more):
+    return point(time, float(sum(buckets)), part="count", distribution=Explicit(buckets, (1.0, 2.0)), **more)
 
 
 def parts(series: Series, *points: Point) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
-    read = series.read(points)
-    for row, value in zip(read.rows.tolist(), read.values.tolist(), strict=True):
+    columns = read(series, *points)
+    for row, value in zip(columns.rows.tolist(), columns.values.tolist(), strict=True):
         key = series.keys[row]
         assert key
         found.setdefault(key[4], []).append(value)
@@ -131,7 +137,7 @@ def test_a_total_and_what_was_added_to_it_do_not_compare(series):
 
 
 def test_delta_histograms_stand_for_themselves(series):
-    assert parts(series, histogram(10, 0, 10, 0, temporality=DELTA, start=0.0 + 5))["p50"] == [1.5]
+    assert parts(series, histogram(10, 0, 10, 0, temporality=DELTA, start=5))["p50"] == [1.5]
 
 
 def exponential(time: float, offset: int, *counts: int, scale=0, **more):
@@ -199,8 +205,8 @@ def test_a_series_goes_on_under_another_key_of_its_name_once_that_is_heard_of_la
     adopted: list[tuple[int, bytes]] = []
     name = lambda key: key[2].decode().rstrip("0123456789")  # noqa: E731
     series = Series(10, lambda rows: None, name, lambda row, key: adopted.append((row, key[2])))
-    read = values(series, gauge(10, 1, metric=b"a1"), gauge(20, 2, metric=b"a2"), gauge(15, 3, metric=b"a1"))
-    assert read == [(10, 1), (20, 2)]
+    found = values(series, gauge(10, 1, metric=b"a1"), gauge(20, 2, metric=b"a2"), gauge(15, 3, metric=b"a1"))
+    assert found == [(10, 1), (20, 2)]
     assert (len(series), series.late, adopted) == (1, 1, [(0, b"a2")])
     assert [key and key[2] for key in series.keys] == [b"a2"]
     series.forget_before(30 * S)
@@ -216,3 +222,33 @@ def test_a_row_that_was_kept_for_nobody_is_let_go():
     assert sorted(series.named()) == ["b", "c"]
     series.forget_before(8 * S)
     assert sorted(series.named()) == ["c"]
+
+
+def test_two_streams_of_one_series_go_on_side_by_side(series):
+    """A total and what is added to it: each is compared with its own, and the series has the later point of both."""
+    added = [point(time, 10, temporality=DELTA, start=time - 5) for time in (10, 20, 30)]
+    totals = [point(time, 2 * time, start=5) for time in (15, 25, 35)]
+    mixed = [one for pair in zip(added, totals, strict=True) for one in pair]
+    assert values(series, *mixed) == [(10, 2), (20, 2), (25, 2), (30, 2), (35, 2)]
+    assert len(series) == 1
+
+
+def test_series_that_make_room_for_others_of_the_same_request_have_no_values_of_these():
+    series = Series(2, lambda rows: None, lambda key: key[2].decode(), lambda row, key: None)
+    found = read(series, *(gauge(10, value, metric=f"m{value}".encode()) for value in range(5)))
+    named = {series.keys[row][2]: value for row, value in zip(found.rows.tolist(), found.values.tolist(), strict=True)}
+    assert [f"m{value:.0f}".encode() for value in named.values()] == list(named), "each has its own"
+    assert len(found) == 2
+    assert (len(series), series.evicted) == (2, 3)
+
+
+def test_streams_beyond_the_cap_make_room_and_begin_anew():
+    totals = Totals(2)
+    streams = [Stream((b"", b"", str(number).encode(), (), "", ""), CUMULATIVE) for number in range(4)]
+    for time, stream in enumerate([*streams, streams[3]], 1):
+        slots = totals.slots([stream])
+        now = np.array([time * S])
+        totals.see(slots, now)
+        came = totals.since(slots, np.array([S // 2]), now, np.array([10.0 * time]))
+        assert np.isnan(came.rates[0]) == (time <= 4)
+    assert totals.slots([streams[0]]).tolist() != totals.slots([streams[3]]).tolist()
