@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from otel_insights.analysis.histograms import Explicit
 
 HEAD: Final = 27
 _START, _TIME, _DOUBLE, _INT = 0x11, 0x19, 0x21, 0x31
 _FIELDS: Final = np.dtype([("", "u1"), ("start", "<i8"), ("", "u1"), ("time", "<i8"), ("tag", "u1"), ("value", "<i8")])
 _PACKED_INT: Final = struct.Struct("<BQBQBq")
 _PACKED_DOUBLE: Final = struct.Struct("<BQBQBd")
-_NO_START: Final = bytes([_START, *[0] * 8])
+NO_START: Final = bytes([_START, *[0] * 8])
 _INT_TAG: Final = bytes([_INT])
 _MORE: Final = 0x80
 _MOST_INT: Final = 2**63 - 1
@@ -25,7 +22,7 @@ _MOST_INT: Final = 2**63 - 1
 
 def head_of(raw: bytes) -> bytes | None:
     """Give the head of a number without a start; None where the point begins with something else."""
-    return _NO_START + raw[: HEAD - 9] if raw[:1] == b"\x19" and len(raw) >= HEAD - 9 else None
+    return NO_START + raw[: HEAD - 9] if raw[:1] == b"\x19" and len(raw) >= HEAD - 9 else None
 
 
 def packed(start_ns: int, time_ns: int, value: float) -> bytes:
@@ -39,6 +36,11 @@ def packed(start_ns: int, time_ns: int, value: float) -> bytes:
     return _PACKED_DOUBLE.pack(_START, start_ns, _TIME, time_ns, _DOUBLE, value)
 
 
+def packed_numbers(numbers: Sequence[float]) -> bytes:
+    """Write numbers of 8 bytes each, as protobuf packs them."""
+    return struct.pack(f"<{len(numbers)}d", *numbers)
+
+
 def columns(heads: Iterable[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Read heads: starts, times, values. A time that no calendar knows is below 0."""
     read = np.frombuffer(b"".join(heads), _FIELDS)
@@ -47,54 +49,49 @@ def columns(heads: Iterable[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return np.ascontiguousarray(read["start"]), np.ascontiguousarray(read["time"]), values
 
 
-class RegularHistogram(NamedTuple):
-    """A point of a histogram with explicit bounds, without exemplars."""
-
-    head: bytes
-    """As that of a number: its count is the value."""
-    tail: bytes
-    """Attributes and flags."""
-    spread: Explicit
-
-
-def regular_histogram(raw: bytes) -> RegularHistogram | None:
-    """Read a point that is written as usual: times, count, sum, buckets, bounds, attributes, lowest, highest."""
-    head = raw if raw[:1] == b"\x11" else _NO_START + raw
-    at = HEAD + 9 if len(head) > HEAD and head[HEAD] == 0x29 else HEAD  # noqa: PLR2004 - tag of `sum`
-    counts = _numbers_at(head, at, 0x32)
-    bounds = counts and _numbers_at(head, counts[1], 0x3A)
-    if not counts or not bounds or head[9] != _TIME or head[18] != _DOUBLE:
+def head_of_count(raw: bytes) -> bytes | None:
+    """Give the head of a histogram that has a start, as that of a number: its count; None where it has another form."""
+    if len(raw) < HEAD or raw[0] != _START or raw[9] != _TIME or raw[18] != _DOUBLE:  # that of a fixed64
         return None
-    buckets = _integers(len(counts[0]) // 8).unpack(counts[0])
-    edges = _bounds(bounds[0])
-    end = len(head)
-    if end - bounds[1] >= 9 and head[end - 9] == 0x61:  # noqa: PLR2004 - tag of `max`
+    if raw[HEAD - 1] >= _MORE:  # more than an int64 holds
+        return None
+    return raw[:18] + _INT_TAG + raw[19:HEAD]
+
+
+class _Sizes(dict[bytes, tuple[int, int]]):
+    """Where packed buckets begin and end within their field, given its first three bytes; nowhere if these do not tell.
+
+    They do where there are at most 2,047 buckets.
+    """
+
+    def __missing__(self, beginning: bytes) -> tuple[int, int]:
+        tag, low, high = beginning.ljust(3, b"\xff")
+        if tag != 0x32 or low & high >= _MORE:  # noqa: PLR2004 - `bucket_counts`
+            return 0, 0
+        found = (2, 2 + low) if low < _MORE else (3, 3 + (low & 0x7F) + (high << 7))
+        self[beginning] = found
+        return found
+
+
+_SIZES: Final = _Sizes()
+
+
+def buckets_of(raw: bytes) -> tuple[bytes, bytes]:
+    r"""Find the packed counts of a histogram that has a head, and what follows them but for `min` and `max`.
+
+    >>> buckets_of(bytes(27) + b"\x32\x08" + bytes(8) + b"\x4a\x00")
+    (b'\x00\x00\x00\x00\x00\x00\x00\x00', b'J\x00')
+    """
+    at = HEAD + 9 if raw[HEAD : HEAD + 1] == _SUM else HEAD
+    first, after = _SIZES[raw[at : at + 3]]
+    if after > len(raw) - at:
+        return b"", b""
+    first, after, end = at + first, at + after, len(raw)
+    if raw[end - 9 : end - 8] == _MAX and end - 9 >= after:
         end -= 9
-    if end - bounds[1] >= 9 and head[end - 9] == 0x59:  # noqa: PLR2004 - tag of `min`
+    if raw[end - 9 : end - 8] == _MIN and end - 9 >= after:
         end -= 9
-    if len(buckets) != len(edges) + 1:
-        return None
-    return RegularHistogram(head[:18] + _INT_TAG + head[19:HEAD], head[bounds[1] : end], Explicit(buckets, edges))
+    return raw[first:after], raw[after:end]
 
 
-def _numbers_at(data: bytes, at: int, tag: int) -> tuple[bytes, int] | None:
-    """Read packed numbers of 8 bytes each, and tell where they end; None where there are none."""
-    if len(data) < at + 3 or data[at] != tag:
-        return None
-    size, body = data[at + 1], at + 2
-    if size >= _MORE:
-        size, body = size - _MORE + (data[at + 2] << 7), at + 3
-        if data[at + 2] >= _MORE:
-            return None
-    end = body + size
-    return (data[body:end], end) if end <= len(data) and not size % 8 else None
-
-
-@lru_cache(maxsize=1024)
-def _integers(many: int) -> struct.Struct:
-    return struct.Struct(f"<{many}Q")
-
-
-@lru_cache(maxsize=1024)
-def _bounds(serialised: bytes) -> tuple[float, ...]:
-    return tuple(np.frombuffer(serialised, "<f8").tolist())
+_SUM, _MIN, _MAX = b"\x29", b"\x59", b"\x61"

@@ -16,10 +16,19 @@ from google.protobuf.message import DecodeError
 
 from otel_insights import metric_schemas
 from otel_insights.analysis.exponential import Exponential
-from otel_insights.analysis.histograms import Distribution, Explicit
+from otel_insights.analysis.histograms import Distribution, Explicit, Packed
 from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observations, Stream
 from otel_insights.errors import BadData
-from otel_insights.metric_heads import HEAD, columns, head_of, packed, regular_histogram
+from otel_insights.metric_heads import (
+    HEAD,
+    NO_START,
+    buckets_of,
+    columns,
+    head_of,
+    head_of_count,
+    packed,
+    packed_numbers,
+)
 
 _NO_VALUE: Final = 1
 """Flag `NO_RECORDED_VALUE`: missing, which is not 0."""
@@ -40,6 +49,8 @@ class _Metric:
     wanted: bool
     by_tail: dict[bytes, Stream | None] = field(default_factory=dict)
     """By all that follows the value of a point; None where that says that there is no value."""
+    by_end: dict[bytes, tuple[Stream | None, bytes]] = field(default_factory=dict)
+    """Of a histogram, by all that follows its counts, likewise; with the bounds, packed."""
     by_identity: dict[tuple[tuple[bytes, ...], str], Stream] = field(default_factory=dict)
 
     def stream(self, attributes: tuple[bytes, ...], part: str) -> Stream:
@@ -173,22 +184,31 @@ def _number(metric: _Metric, raw: bytes, tail: bytes | None, into: _Columns) -> 
 
 
 def _histograms(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
-    known, before = metric.by_tail, len(metric.by_tail) + len(metric.by_identity)
+    known, before = metric.by_end, len(metric.by_end) + len(metric.by_identity)
     for raw in points:
-        regular = regular_histogram(raw)
-        if regular is None or (stream := known.get(regular.tail, _UNKNOWN)) is _UNKNOWN:
-            _histogram(metric, raw, regular.tail if regular else None, into)
+        if raw[:1] == b"\x19":
+            raw = NO_START + raw  # noqa: PLW2901 - the same point
+        head = head_of_count(raw)
+        counts, end = buckets_of(raw) if head else (b"", b"")
+        stream, bounds = known.get(end, _NEVER)
+        if head is None or len(counts) != len(bounds) + 8:
+            _histogram(metric, raw, end if counts else None, into)
         elif stream is not None:
-            into.add(stream, regular.head, regular.spread)
-    return len(metric.by_tail) + len(metric.by_identity) - before
+            into.add(stream, head, Packed(counts, bounds))
+    return len(metric.by_end) + len(metric.by_identity) - before
 
 
-def _histogram(metric: _Metric, raw: bytes, tail: bytes | None, into: _Columns) -> None:
+_NEVER: Final = (None, b"*")
+"""No bounds are of that length."""
+
+
+def _histogram(metric: _Metric, raw: bytes, end: bytes | None, into: _Columns) -> None:
+    """Read a point whole, and note what its end means where that holds nothing but bounds, attributes and flags."""
     one = metric_schemas.HISTOGRAM.FromString(raw)
     missing = bool(one.flags & _NO_VALUE)
     stream = metric.stream(tuple(one.attributes), "count")
-    if tail is not None and metric_schemas.is_identity_of_histogram(tail):
-        metric.by_tail[tail] = None if missing else stream
+    if end is not None and metric_schemas.is_end_of_histogram(end):
+        metric.by_end[end] = (None if missing else stream, packed_numbers(one.bounds))
     if not missing:
         whole = len(one.buckets) == len(one.bounds) + 1
         spread = Explicit(tuple(one.buckets), tuple(one.bounds)) if whole else None

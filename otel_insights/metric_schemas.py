@@ -62,7 +62,7 @@ _SCHEMA: Final[dict[str, dict[str, tuple[int, str]]]] = {
     },
     # what may follow the value of a point, and nothing else does: see `is_identity`
     "Tail": {"attributes": (7, "bytes*"), "flags": (8, "uint32")},
-    "HistogramTail": {"attributes": (9, "bytes*"), "flags": (10, "uint32")},
+    "HistogramEnd": {"bounds": (7, "double*"), "attributes": (9, "bytes*"), "flags": (10, "uint32")},
 }
 """By message: fields with their number, and type: `*` for repeated, `|` before the name of a oneof."""
 
@@ -106,7 +106,7 @@ HISTOGRAM: Final = _class("Histogram")
 EXPONENTIAL: Final = _class("Exponential")
 SUMMARY: Final = _class("Summary")
 _TAIL: Final = _class("Tail")
-_HISTOGRAM_TAIL: Final = _class("HistogramTail")
+_HISTOGRAM_END: Final = _class("HistogramEnd")
 
 
 def is_identity(tail: bytes) -> bool:
@@ -114,9 +114,9 @@ def is_identity(tail: bytes) -> bool:
     return _holds_only(_TAIL, tail)
 
 
-def is_identity_of_histogram(tail: bytes) -> bool:
-    """As `is_identity`, of a point of a histogram."""
-    return _holds_only(_HISTOGRAM_TAIL, tail)
+def is_end_of_histogram(end: bytes) -> bool:
+    """Whether the end of a serialised histogram is bounds, attributes and flags in whole, and nothing else."""
+    return _holds_only(_HISTOGRAM_END, end)
 
 
 def _holds_only(class_: Any, tail: bytes) -> bool:  # noqa: ANN401 - as above

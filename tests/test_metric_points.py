@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import HistogramDataPoint, NumberDataPoint
 
 from otel_insights.analysis.exponential import Buckets, Exponential
-from otel_insights.analysis.histograms import Explicit
+from otel_insights.analysis.histograms import Distribution, Explicit
 from otel_insights.analysis.streams import Observations
 from otel_insights.errors import BadData
 from otel_insights.metric_points import Reading
@@ -48,9 +48,14 @@ def request() -> ExportMetricsServiceRequest:
     return made
 
 
+def spread(observed: Observations, at: int) -> Distribution | None:
+    found = observed.distributions.get(at)
+    return found and found.whole()
+
+
 def told(observed: Observations) -> list[tuple]:
     return [
-        (one.key[2], one.temporality, value, one.key[4], one.key[5], observed.distributions.get(at))
+        (one.key[2], one.temporality, value, one.key[4], one.key[5], spread(observed, at))
         for at, (one, value) in enumerate(zip(observed.streams, observed.values.tolist(), strict=True))
     ]
 
@@ -138,14 +143,14 @@ def test_what_is_looked_up_is_what_protobuf_reads(gauges, histograms):
     ]
     for one in histograms:
         whole = len(one.bucket_counts) == len(one.explicit_bounds) + 1
-        spread = Explicit(tuple(one.bucket_counts), tuple(one.explicit_bounds)) if whole else None
+        buckets = Explicit(tuple(one.bucket_counts), tuple(one.explicit_bounds)) if whole else None
         if not one.flags & 1:
-            expected.append((one.attributes, one.start_time_unix_nano, one.time_unix_nano, float(one.count), spread))
+            expected.append((one.attributes, one.start_time_unix_nano, one.time_unix_nano, float(one.count), buckets))
     reading, data = Reading(), made.SerializeToString()
     for _ in range(3):
         read = reading.read(data)
         assert [
-            ([KeyValue.FromString(each) for each in stream.key[3]], start, time, value, read.distributions.get(at))
+            ([KeyValue.FromString(each) for each in stream.key[3]], start, time, value, spread(read, at))
             for at, (stream, start, time, value) in enumerate(
                 zip(
                     read.streams,

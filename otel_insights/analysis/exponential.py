@@ -82,6 +82,10 @@ class Exponential:
             by += 1
         return cls(scale - by, *zero, *(side.coarser(by) for side in sides))
 
+    def whole(self) -> Exponential:
+        """Give itself."""
+        return self
+
     def coarser(self, scale: int) -> Exponential:
         """Give the same at a scale that is no finer."""
         by = self.scale - scale

@@ -101,7 +101,7 @@ class Series:
                 self._totals.distributions[slot] = now
                 if now is None or not grew[number]:
                     continue
-                spread = now if begun[number] else now.since(last)
+                spread = now.whole() if begun[number] else now.since(last)
                 if spread is not None:
                     key, time_ns = observed.streams[place].key, int(observed.times[place])
                     estimates = ((_part(key, share), time_ns, spread.percentile(share)) for share in PERCENTILES)
