@@ -48,7 +48,7 @@ class AnomaliesSettings(Settings):
     detector: Literal["robust", "rolling", "ewma"] = "robust"
     """By which measure: the robust one, or standard deviations from a rolling or an exponentially weighted mean."""
     max_series: int = Field(default=20_000, ge=1)
-    """Series that are known; one beyond takes the place of the one not heard of for longest. 3.1 KB each."""
+    """Series that are known; one beyond takes the place of the one not heard of for longest. 4.6 KB each."""
     forget_after: Duration = 7 * 86_400.0
     """How long a series that is not heard of is known."""
     closed_after: Duration = 3600.0
