@@ -15,6 +15,7 @@ from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
 from otel_insights.store import anomalies, clusters, log_views, outbox, run_tally, suggestions
+from otel_insights.store.clusters import Count
 from otel_insights.store.log_views import LogCount
 from otel_insights.store.run_tally import Tallies
 
@@ -35,23 +36,16 @@ class Family:
 
 def found(db: Database) -> list[Family]:
     """Read what was found, as metrics. The page /metrics and our OTLP export both tell this."""
-    sizes = clusters.sizes(db)
-    occurrences = [
-        (
-            {
-                semconv.SERVICE_NAME: one.service,
-                semconv.EXCEPTION_TYPE: one.exception_type,
-                semconv.CLUSTER_ID: one.cluster_id,
-            },
-            one.occurrences,
-        )
-        for one in clusters.counts(db)
-    ]
+    sizes, counts = clusters.sizes(db), clusters.counts(db)
+    named = {one.cluster_id for one in counts}
+    occurrences = [(labels_of(one), one.occurrences) for one in counts]
     return [
         Family(semconv.OCCURRENCES, occurrences, is_sum=True),
         Family(semconv.LOG_RECORDS, [(_labels(one), one.weight) for one in log_views.totals(db)], is_sum=True),
         Family(semconv.CLUSTER_COUNT, [({}, len(sizes))]),
-        Family(semconv.CLUSTER_SIZE, [({semconv.CLUSTER_ID: id_}, size) for id_, size in sizes.items()]),
+        Family(
+            semconv.CLUSTER_SIZE, [({semconv.CLUSTER_ID: id_}, many) for id_, many in sizes.items() if id_ in named]
+        ),
         Family(
             semconv.SUGGESTIONS, [({semconv.SUGGESTION_TIER: tier}, n) for tier, n in suggestions.by_tier(db).items()]
         ),
@@ -68,6 +62,17 @@ def found(db: Database) -> list[Family]:
             is_sum=True,
         ),
     ]
+
+
+def labels_of(one: Count) -> Mapping[str, str]:
+    """Give the attributes of a point: a cluster in a service, or all that are beyond the cap."""
+    if not one.cluster_id:
+        return {semconv.METRIC_OVERFLOW: "true"}
+    return {
+        semconv.SERVICE_NAME: one.service,
+        semconv.EXCEPTION_TYPE: one.exception_type,
+        semconv.CLUSTER_ID: one.cluster_id,
+    }
 
 
 def _of_runs(tallies: Tallies) -> list[Family]:

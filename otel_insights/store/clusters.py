@@ -271,7 +271,7 @@ def exemplar(db: Database, namespace: str, fingerprint: str) -> Exemplar:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Occurrences of a cluster in a service since the store began."""
+    """Occurrences of a cluster in a service since the store began; of all beyond the cap where it names none."""
 
     cluster_id: str
     service: str
@@ -279,15 +279,19 @@ class Count:
     occurrences: float
 
 
-def counts(db: Database) -> list[Count]:
-    """Sum up occurrences for each cluster and service."""
-    return [
-        Count(*row)
-        for row in db.execute(
-            "SELECT cluster_id, service, exception_type, occurrences FROM cluster_service"
-            " JOIN cluster ON cluster.id = cluster_id ORDER BY cluster_id, service"
-        )
-    ]
+def counts(db: Database, most: int = 1000) -> list[Count]:
+    """Sum up occurrences by cluster and service for the newest clusters; those of all others together.
+
+    So what stands for the others only grows, as a sum has to: a cluster that is no longer among the newest joins it.
+    """
+    rows = db.execute(
+        "WITH newest AS (SELECT id, exception_type FROM cluster WHERE merged_into IS NULL"
+        " ORDER BY created_ns DESC, id LIMIT ?)"
+        " SELECT coalesce(id, ''), iif(id IS NULL, '', service), coalesce(exception_type, ''), sum(occurrences)"
+        " FROM cluster_service LEFT JOIN newest ON newest.id = cluster_id GROUP BY 1, 2 ORDER BY 1, 2",
+        [most],
+    )
+    return [Count(*row) for row in rows]
 
 
 def sizes(db: Database) -> dict[str, int]:
