@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE, Exemplar, Metric
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from otel_insights import semconv
@@ -30,7 +31,11 @@ def metrics(red: Red, now_ns: int) -> Iterator[Metric]:
         attributes, times = _attributes(one), (one.start_ns, now_ns)
         many = sum(one.counts)
         calls.sum.data_points.add(
-            attributes=attributes, start_time_unix_nano=times[0], time_unix_nano=times[1], as_int=many
+            attributes=attributes,
+            start_time_unix_nano=times[0],
+            time_unix_nano=times[1],
+            as_int=many,
+            exemplars=_exemplars(one),
         )
         took.histogram.data_points.add(
             attributes=attributes,
@@ -40,9 +45,18 @@ def metrics(red: Red, now_ns: int) -> Iterator[Metric]:
             sum=one.total / _MS,
             bucket_counts=one.counts,
             explicit_bounds=bounds,
+            exemplars=_exemplars(one),
         )
     yield calls
     yield took
+
+
+def _exemplars(one: Series) -> list[Exemplar]:
+    """Name the span that took longest since the last time."""
+    if one.longest is None:
+        return []
+    took, (trace_id, span_id, end_ns) = one.longest[0], cast("tuple[bytes, bytes, int]", one.longest[1])
+    return [Exemplar(time_unix_nano=end_ns, as_double=took / _MS, trace_id=trace_id, span_id=span_id)]
 
 
 def _attributes(one: Series) -> list[KeyValue]:

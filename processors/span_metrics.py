@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -90,11 +89,14 @@ class SpanMetrics(Processor):
         for calls in span_calls.calls(payload.data):
             sender = environment.read(calls.resource)
             if sender is not None and sender.key.instance != self.host.instance_id:
-                self._red.count((sender.key.namespace, sender.key.service), calls.kinds, calls.took_ns, now_ns=now)
+                whose = (sender.key.namespace, sender.key.service)
+                self._red.count(whose, calls.kinds, calls.took_ns, calls.name_of, now_ns=now)
 
-    def _metrics(self, now_ns: int) -> Iterator[Metric]:
+    def _metrics(self, now_ns: int) -> list[Metric]:
         self._red.forget_before(now_ns - int(self.settings.metrics_expiration * 1e9))
-        return span_metrics.metrics(self._red, now_ns)
+        made = list(span_metrics.metrics(self._red, now_ns))
+        self._red.turn()
+        return made
 
     async def stop(self) -> None:
         """Be asked no more."""

@@ -162,12 +162,15 @@ async def test_rate_errors_and_duration_are_scored_as_metrics_of_the_service_tha
     processor = await counting(host)
     for minute, took in enumerate([5, 5, 5, 95, 5]):
         host.now = T0 + minute * MINUTE
-        await send(processor, spans(*(call(100 * minute + n, took) for n in range(1, 21)), of=resource(f"i-{minute}")))
+        made = [call(100 * minute + n, took + n / 10) for n in range(1, 21)]
+        await send(processor, spans(*made, of=resource(f"i-{minute}")))
         await send(scoring, exported(host))
     (one,) = await host.store.read(anomalies.page)
     assert (one.service, one.metric, one.part) == ("shop", "traces.span.metrics.duration", "p95")
     assert (one.opened_ns, one.closed_ns) == (T0 + 3 * MINUTE, T0 + 4 * MINUTE)
     assert one.observed == pytest.approx(95.5), "within the bucket from 10 to 100"
+    slowest = 100 * 3 + 20
+    assert (one.trace_id, one.span_id) == (f"{slowest:032x}", f"{slowest:016x}"), "the longest since the last export"
     assert [event for event, _ in await told(host)] == [semconv.ANOMALY_OPENED, semconv.ANOMALY_CLOSED]
     assert host.metrics.value("otel_insights_scored_points", processor="anomalies") == 4 * 5
     await processor.stop()
