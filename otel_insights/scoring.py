@@ -38,6 +38,8 @@ class Limits:
     min_relative: float = 0.0
     factor: float = 1.0
     """Multiplies the threshold."""
+    emit: str = ""
+    """Whether its scores are told: `none`, `anomalous`, `all`; "" for whatever holds where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,10 @@ class Scoring:
     _anomalous_ns: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, np.int64), init=False)
     _limits: dict[int, Limits] = field(default_factory=dict, init=False)
     """Of the rows that have any."""
+    _emits: dict[int, str] = field(default_factory=dict, init=False)
+    """Likewise."""
+    _always: np.ndarray = field(default_factory=lambda: np.zeros(_FIRST_ROWS, bool), init=False)
+    """Of the rows whose every score is told."""
     _watches: dict[int, Watch] = field(default_factory=dict, init=False)
     """Likewise."""
 
@@ -97,7 +103,8 @@ class Scoring:
     def score(self, observed: Observations, *, everything: bool = False) -> tuple[int, list[Scored]]:
         """Score points, each once; those of a series in the order of their times.
 
-        Returns how many were scored, and those of series that are or lately were anomalous, or with `everything` all.
+        Returns how many were scored, and those of series that are or lately were anomalous or are always told, or
+        with `everything` all.
         """
         points = self.series.read(observed)
         found: list[Scored] = []
@@ -114,7 +121,7 @@ class Scoring:
             self._anomalous_ns[rows[step.is_open]] = times[step.is_open]
             lately = (self._anomalous_ns[rows] > 0) & (times - self._anomalous_ns[rows] < _LATELY_NS)
             margin = judged.scale * step.threshold
-            told = slice(None) if everything else np.flatnonzero(lately | step.closed)
+            told = slice(None) if everything else np.flatnonzero(lately | step.closed | self._always[rows])
             columns = (
                 rows,
                 times,
@@ -167,6 +174,10 @@ class Scoring:
         """End an episode: nothing is heard of its series."""
         self._episodes["open"][row] = False
 
+    def emits(self, row: int) -> str:
+        """Tell what was said of telling a series' scores; "" if nothing."""
+        return self._emits.get(row, "")
+
     def unwatch(self, row: int) -> None:
         """End what a line has found: nothing is heard of the series."""
         if watch := self._watches.get(row):
@@ -190,13 +201,14 @@ class Scoring:
             self._known = np.concatenate([self._known, self.model.new_state(more)])
             self._episodes = np.concatenate([self._episodes, episodes.new_state(more)])
             self._anomalous_ns = np.concatenate([self._anomalous_ns, np.zeros(more, np.int64)])
+            self._always = np.concatenate([self._always, np.zeros(more, bool)])
         for row in rows.tolist():
             watch = self._watches.pop(row, None)
             if self._episodes["open"][row] or (watch and watch.is_open):
                 self.gone.append(row)
         self.model.begin(self._known, rows)
         episodes.begin(self._episodes, rows)
-        self._anomalous_ns[rows] = 0
+        self._anomalous_ns[rows], self._always[rows] = 0, False
         for row in rows.tolist():
             key = self.series.keys[row]
             if key is not None:
@@ -219,7 +231,11 @@ class Scoring:
             self._watches.pop(row, None)
         elif watch is None or watch.line != line:
             self._watches[row] = Watch(line, *((watch.is_open, watch.beyond_ns) if watch else ()))
-        if limits != Limits(factor=limits.factor):  # what the factor does costs nothing
+        self._always[row] = limits.emit == "all"
+        self._emits.pop(row, None)
+        if limits.emit:
+            self._emits[row] = limits.emit
+        if limits != Limits(factor=limits.factor, emit=limits.emit):  # what these do costs nothing
             self._limits[row] = limits
         self._set_factor(row, key)
 

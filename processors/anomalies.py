@@ -62,7 +62,7 @@ class AnomaliesSettings(Settings):
     window_age: Duration = 30 * 86_400.0
     """How long it is kept at most."""
     emit: Literal["none", "anomalous", "all"] = "anomalous"
-    """Of which series scores leave as metrics: those that were anomalous within a day, all, or none."""
+    """Of which series scores leave as metrics, where no rule says it: those anomalous within a day, all, or none."""
     log_templates: bool = False
     """Whether counts of log templates (`otel_insights.log.records`) are scored too: a thousand series or more."""
 
@@ -169,8 +169,12 @@ class Anomalies(Processor):
         if changed := changed + self._changes(beyond, self._beyond, payload, model=DETECTOR):
             await self._write(changed)
         await self._keep()
-        if self.settings.emit != "none" and scored:
-            payload.append(score_telemetry.gauges(scored, with_band=True))
+        if emitted := [one for one in scored if self._emits(one)]:
+            payload.append(score_telemetry.gauges(emitted, with_band=True))
+
+    def _emits(self, one: Scored) -> bool:
+        how = self._live.emits(one.row) or self.settings.emit
+        return how == "all" or (how == "anomalous" and (one.lately or one.closed))
 
     async def _tell_shapes(self, scoring: Scoring) -> None:
         if scoring.changed:
@@ -201,7 +205,7 @@ class Anomalies(Processor):
         rule = self._rule(_subject(key).service, key[2].decode(errors="replace"))
         if rule is None:
             return Limits()
-        return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor)
+        return Limits(rule.direction, rule.min_absolute, rule.min_relative, rule.factor, rule.emit or "")
 
     def _line_of(self, key: SeriesKey) -> Line | None:
         return self._line(_subject(key).service, key[2].decode(errors="replace"), key[4])

@@ -36,6 +36,8 @@ class Rule(Selector):
     """Multiplies the threshold: above 1 for fewer anomalies."""
     ignore: bool = False
     """Whether these series are not scored at all."""
+    emit: Literal["none", "anomalous", "all"] | None = None
+    """Whether scores of these series leave as metrics; None: as for all others."""
 
 
 class Threshold(Selector):

@@ -105,6 +105,15 @@ async def test_scores_leave_for_series_that_were_anomalous_lately_and_for_no_oth
     assert after.message().resource_metrics[-1].resource == OF
 
 
+@pytest.mark.parametrize(("general", "of_rule", "left"), [("none", "all", 60), ("all", "none", 0), ("all", None, 60)])
+async def test_a_rule_chooses_the_series_whose_scores_leave(host, general, of_rule, left):
+    processor = await started(host, emit=general, rules=[{"metric": "queue.*", "emit": of_rule}])
+    chosen, other = await send(processor, request(0, 60), request(0, 60, metric="other"))
+    assert len(scores(chosen)) == left
+    assert len(scores(other)) == (60 if general == "all" else 0)
+    assert await host.store.read(anomalies.page) == []
+
+
 async def test_a_replay_is_scored_whole_as_it_was_the_first_time(host):
     processor = await started(host, emit="all")
     payloads = [request(at, at + 60, spikes=[SPIKE]) for at in range(0, 2100, 60)]
