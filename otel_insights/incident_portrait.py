@@ -45,10 +45,12 @@ def latest(
     namespace: str | None = None,
     service: str | None = None,
     since_ns: int = 0,
+    after: str = "",
 ) -> list[dict[str, Any]]:
     """Write the latest incidents, the last to begin first, from the latest 2,000 anomalies.
 
-    What people have called no anomaly is left out. `since_ns`: those that went on after that time.
+    What people have called no anomaly is left out. `since_ns`: those that went on after that time. `after`: those
+    behind the incident with this id; none where there is no such incident.
     """
     read: list[Anomaly] = []
     while True:
@@ -65,6 +67,9 @@ def latest(
             and (one.ended_ns is None or one.ended_ns >= since_ns)
         ]
         wanted.sort(key=lambda one: (-one.began_ns, one.id))
+        if after:
+            behind = next((at for at, one in enumerate(wanted, 1) if one.id == after), len(wanted))
+            wanted = wanted[behind:]
         is_all = len(part) < _PAGE or len(read) >= _MOST_ANOMALIES
         # what came before these would have to lie within half an hour of their beginning, and has been read
         if is_all or (len(wanted) >= limit and wanted[limit - 1].began_ns - SAME_SERVICE_NS > read[-1].opened_ns):

@@ -126,6 +126,7 @@ class Incident(Shape):
 
 
 class Incidents(Shape):
-    """The latest ones, the last to begin first."""
+    """The latest ones, the last to begin first, and where the next ones begin."""
 
     items: list[Incident]
+    next: str | None = Field(description="Give this as `cursor` for the next page; null on the last one")

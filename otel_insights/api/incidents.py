@@ -21,6 +21,7 @@ def routes(service: Service) -> APIRouter:
     @router.get("/incidents", summary="List incidents")
     async def incidents(
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: Annotated[str, Query(max_length=64, description="`next` of the page before")] = "",
         namespace: Namespace = None,
         service_name: ServiceName = None,
         since: Since = "",
@@ -28,11 +29,13 @@ def routes(service: Service) -> APIRouter:
         """Join anomalies that began together, with what came up about then: versions, packages, exceptions."""
         found = await service.store.read(
             incident_portrait.latest,
-            limit=limit,
+            limit=limit + 1,
             namespace=namespace,
             service=service_name,
             since_ns=since_ns(since, service.now_ns()),
+            after=cursor,
         )
-        return Incidents.model_validate({"items": found})
+        following = found[limit - 1]["id"] if len(found) > limit else None
+        return Incidents.model_validate({"items": found[:limit], "next": following})
 
     return router
