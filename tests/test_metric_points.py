@@ -1,5 +1,9 @@
 """Points read with attributes as bytes, against protobuf's own messages."""
 
+import random
+from collections.abc import Iterator
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -161,6 +165,30 @@ def test_what_is_looked_up_is_what_protobuf_reads(gauges, histograms):
                 )
             )
         ] == [(list(attributes), *rest) for attributes, *rest in expected]
+
+
+def mutants(data: bytes, rng: random.Random) -> Iterator[bytes]:
+    while True:
+        made = bytearray(data)
+        for _ in range(rng.choice([1, 1, 3])):
+            at = rng.randrange(len(made))
+            made[at : at + rng.randrange(2)] = rng.randbytes(rng.randrange(2))
+        yield bytes(made)
+
+
+def test_a_request_that_is_damaged_is_read_alike_whether_its_streams_were_seen_before_or_not():
+    def read(reading: Reading, data: bytes) -> object:
+        try:
+            found = reading.read(data)
+        except BadData as error:
+            return str(error)
+        return told(found), [one.key for one in found.streams], found.starts.tolist(), found.times.tolist()
+
+    data, seen = request().SerializeToString(), Reading()
+    whole = read(seen, data)
+    for mutant in islice(mutants(data, random.Random(5)), 5000):
+        assert repr(read(seen, mutant)) == repr(read(Reading(), mutant)), mutant
+    assert read(seen, data) == whole
 
 
 def test_more_streams_than_are_to_be_remembered_are_met_anew():

@@ -48,6 +48,10 @@ class Totals:
     _free: list[int] = field(default_factory=list)
     _last: NDArray[np.void] = field(default_factory=lambda: np.zeros(_FIRST, _LAST))
 
+    def __len__(self) -> int:
+        """How many streams are known."""
+        return len(self._by_key)
+
     def slots(self, streams: list[Stream]) -> NDArray[np.intp]:
         """Find the slots of streams, or make them."""
         if len(self._by_key) > self.most:
@@ -130,7 +134,7 @@ class Totals:
 
     def _make_room(self) -> None:
         used = np.array(list(self._by_key.values()))
-        many = max(1, self.most // 100)
+        many = len(used) - self.most + self.most // 100
         for slot in used[np.argpartition(self._last["seen"][used], many - 1)[:many]].tolist():
             self.release(slot)
 

@@ -252,3 +252,12 @@ def test_streams_beyond_the_cap_make_room_and_begin_anew():
         came = totals.since(slots, np.array([S // 2]), now, np.array([10.0 * time]))
         assert np.isnan(came.rates[0]) == (time <= 4)
     assert totals.slots([streams[0]]).tolist() != totals.slots([streams[3]]).tolist()
+
+
+def test_however_many_streams_come_at_once_no_more_than_those_and_the_cap_are_known():
+    totals = Totals(10)
+    for turn in range(5):
+        slots = totals.slots([Stream((b"", b"", f"{turn}.{number}".encode(), (), "", "")) for number in range(100)])
+        assert len(set(slots.tolist())) == 100
+        totals.see(slots, np.full(100, turn + 1))
+        assert len(totals) <= 110
