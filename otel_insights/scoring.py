@@ -240,7 +240,8 @@ class Scoring:
         self._set_factor(row, key)
 
     def _set_factor(self, row: int, key: SeriesKey) -> None:
-        self._episodes["factor"][row] = self.limits_of(key).factor * self.factors.get(series_id(key), 1.0)
+        said = self.factors.get(series_id(key), 1.0) if self.factors else 1.0
+        self._episodes["factor"][row] = self.limits_of(key).factor * said
 
     def saved(self) -> Sequence[SavedPart]:
         """Give all that is to survive a restart, in parts; sums begin anew after it, each with its next point."""

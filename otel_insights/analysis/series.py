@@ -42,6 +42,8 @@ class Series:
     _named: dict[str, int] = field(default_factory=dict)
     """All rows that are in use, by name; those that were saved and not heard of since have no key."""
     _names: list[str] = field(default_factory=list)
+    _begun: list[int] = field(default_factory=list)
+    """Rows that were given away since that was told."""
     _totals: Totals = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,7 @@ class Series:
         some = np.flatnonzero((observed.times > 0) & np.isfinite(observed.values))
         slots = self._totals.slots([observed.streams[at] for at in some.tolist()])
         found = [self._turn(observed, some[part], slots[part]) for part in turns(slots)]
+        self._begin_all()
         columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.zeros(0)] * 3
         return Points.sorted(*columns)
 
@@ -140,7 +143,9 @@ class Series:
 
     def keep(self, name: str, heard_ns: int) -> int:
         """Keep a row for a series that was saved under a name, as if it had been heard of then."""
-        return self._begin(None, name, heard_ns)
+        row = self._begin(None, name, heard_ns)
+        self._begin_all()
+        return row
 
     def _heard(self, key: SeriesKey, time_ns: int) -> int | None:
         """Find or make the row of a series; None for a point that is no later than the last one."""
@@ -163,8 +168,14 @@ class Series:
         self.keys[row], self._names[row], self.heard_ns[row] = key, name, heard_ns
         if key is not None:
             self._rows[key] = row
-        self.begin(np.array([row]))
+        self._begun.append(row)
         return row
+
+    def _begin_all(self) -> None:
+        """Tell of all rows that are somebody else's now: at once, for that costs hardly more than one of them."""
+        if self._begun:
+            begun, self._begun = np.unique(self._begun), []
+            self.begin(begun)
 
     def _take_over(self, row: int, key: SeriesKey) -> None:
         """Go on with what is known of a series: another version of its service sends it now, or we began anew."""
@@ -173,6 +184,7 @@ class Series:
             del self._rows[before]
             self._totals.forget_row(row)
         self._rows[key], self.keys[row] = row, key
+        self._begin_all()
         self.adopt(row, key)
 
     def _new_row(self) -> int:
