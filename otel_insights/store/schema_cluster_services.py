@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_STALE: Final = "INSERT OR IGNORE INTO cluster_stale SELECT cluster_id FROM fingerprint WHERE cluster_id IS NOT NULL"
+_STALE: Final = "INSERT INTO cluster_stale SELECT cluster_id FROM fingerprint WHERE cluster_id IS NOT NULL"
+_ONCE: Final = "ON CONFLICT DO NOTHING"
+"""Not `OR IGNORE`: within a trigger the policy of the statement that fires it would hold instead."""
 SUMS: Final = (
     "cluster_id, service, sum(weight), count(DISTINCT environment_id), min(failure.first_seen_ns),"
     " max(failure.last_seen_ns) FROM fingerprint JOIN failure ON failure.namespace = fingerprint.namespace"
@@ -25,16 +27,16 @@ CLUSTER_SERVICES: Final = (
     -- Clusters of which that is to be added up anew.
     CREATE TABLE cluster_stale (cluster_id TEXT PRIMARY KEY) WITHOUT ROWID;
     CREATE TRIGGER failure_makes_stale AFTER INSERT ON failure BEGIN
-        {_STALE} AND namespace = new.namespace AND id = new.fingerprint;
+        {_STALE} AND namespace = new.namespace AND id = new.fingerprint {_ONCE};
     END;
     CREATE TRIGGER failure_makes_stale_again AFTER UPDATE ON failure BEGIN
-        {_STALE} AND namespace = new.namespace AND id = new.fingerprint;
+        {_STALE} AND namespace = new.namespace AND id = new.fingerprint {_ONCE};
     END;
     CREATE TRIGGER member_makes_stale AFTER UPDATE OF cluster_id ON fingerprint
         WHEN old.cluster_id IS NOT new.cluster_id
     BEGIN
-        INSERT OR IGNORE INTO cluster_stale SELECT old.cluster_id WHERE old.cluster_id IS NOT NULL;
-        INSERT OR IGNORE INTO cluster_stale SELECT new.cluster_id WHERE new.cluster_id IS NOT NULL;
+        INSERT INTO cluster_stale SELECT old.cluster_id WHERE old.cluster_id IS NOT NULL {_ONCE};
+        INSERT INTO cluster_stale SELECT new.cluster_id WHERE new.cluster_id IS NOT NULL {_ONCE};
     END;
     """,
 )

@@ -51,3 +51,23 @@ def test_a_point_for_all_others_says_so():
     found = {one.name: one.points for one in own_metrics.found(db)}
     assert found[semconv.OCCURRENCES] == [(own_metrics.labels_of(whole), 2.0)]
     assert found[semconv.CLUSTER_SIZE] == [({semconv.CLUSTER_ID: "c-1"}, 1)]
+
+
+def test_failures_of_one_cluster_that_grow_together_are_added_up_once():
+    """One statement that changes several rows must not be stopped by a cluster that has been noted already."""
+    db = Database(sqlite3.connect(":memory:", isolation_level=None))
+    migrate(db)
+    for number in (1, 2):
+        fail(db, number, times=1)
+    db.execute("UPDATE fingerprint SET cluster_id = 'c-1'")
+    cluster_services.add_up_all(db)
+    for more in (1, 2):
+        for number in (1, 2):
+            stack = f'Traceback (most recent call last):\n  File "/srv/f{number}.py", line 3, in f{number}\nE: no'
+            again = Observation(
+                9000 + 10 * more + number, ENVIRONMENT, fingerprint("E", "no", stack), "", stack, b"", b"", T0
+            )
+            occurrences.record(db, [again], T0, Recent())
+        hours.tally(db, T0)
+    cluster_services.add_up_all(db)
+    assert clusters.counts(db) == [Count("c-1", "shop", "E", 6.0)]
