@@ -49,6 +49,23 @@ def columns(heads: Iterable[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64
     return np.ascontiguousarray(read["start"]), np.ascontiguousarray(read["time"]), values
 
 
+def are_heads(heads: bytes, many: int) -> bool:
+    """Whether these are so many heads of numbers.
+
+    >>> are_heads(packed(1, 2, 3.5) + packed(0, 5, -7), 2), are_heads(packed(1, 2, 3.5), 2)
+    (True, False)
+    """
+    return (
+        len(heads) == HEAD * many
+        and heads[::HEAD] == bytes([_START]) * many
+        and heads[9::HEAD] == bytes([_TIME]) * many
+        and not heads[18::HEAD].translate(None, _VALUES)
+    )
+
+
+_VALUES: Final = bytes([_DOUBLE, _INT])
+
+
 def head_of_count(raw: bytes) -> bytes | None:
     """Give the head of a histogram that has a start, as that of a number: its count; None where it has another form."""
     if len(raw) < HEAD or raw[0] != _START or raw[9] != _TIME or raw[18] != _DOUBLE:  # that of a fixed64

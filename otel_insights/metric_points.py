@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError
@@ -22,6 +23,7 @@ from otel_insights.errors import BadData
 from otel_insights.metric_heads import (
     HEAD,
     NO_START,
+    are_heads,
     buckets_of,
     columns,
     head_of,
@@ -136,6 +138,7 @@ class _Columns:
 
     streams: list[Stream] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
+    """In order; several may be in one piece."""
     distributions: dict[int, Distribution] = field(default_factory=dict)
 
     def add(self, stream: Stream, head: bytes, distribution: Distribution | None = None) -> None:
@@ -152,6 +155,8 @@ class _Columns:
 
 def _numbers(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN401 - as above
     """Read points of a gauge or sum; returns how many streams of it are new."""
+    if len(points) >= _MANY and _known_numbers(metric, points, into):
+        return 0
     known, before = metric.by_tail, len(metric.by_tail) + len(metric.by_identity)
     streams, heads = into.streams, into.heads
     for raw in points:
@@ -165,6 +170,23 @@ def _numbers(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: ANN4
     return len(metric.by_tail) + len(metric.by_identity) - before
 
 
+def _known_numbers(metric: _Metric, points: Any, into: _Columns) -> bool:  # noqa: ANN401 - as above
+    """Read points at once if all are of streams that were seen, have a value, and are written as usual; else none."""
+    raws = list(points)
+    if raws and raws[0][:1] == b"\x19":
+        raws = [NO_START + raw for raw in raws]
+    streams = list(map(metric.by_tail.get, map(_TAIL, raws)))
+    heads = b"".join(map(_HEAD, raws))
+    if None in streams or not are_heads(heads, len(raws)):
+        return False
+    into.streams += streams  # type: ignore[arg-type] # None is not among them
+    into.heads.append(heads)
+    return True
+
+
+_MANY: Final = 8
+"""Points of a metric, from which on it costs less to read them at once."""
+_HEAD, _TAIL = itemgetter(slice(0, HEAD)), itemgetter(slice(HEAD, None))
 _UNKNOWN: Final = Stream((b"", b"", b"", (), "", ""))
 _TIME: Final = 0x19
 _VALUES: Final = frozenset({0x21, 0x31})
@@ -194,7 +216,9 @@ def _histograms(metric: _Metric, points: Any, into: _Columns) -> int:  # noqa: A
         if head is None or len(counts) != len(bounds) + 8:
             _histogram(metric, raw, end if counts else None, into)
         elif stream is not None:
-            into.add(stream, head, Packed(counts, bounds))
+            into.distributions[len(into.streams)] = Packed(counts, bounds)
+            into.streams.append(stream)
+            into.heads.append(head)
     return len(metric.by_end) + len(metric.by_identity) - before
 
 

@@ -127,7 +127,7 @@ def histogram_points(draw) -> HistogramDataPoint:
     return point
 
 
-@given(st.lists(number_points(), max_size=6), st.lists(histogram_points(), max_size=6))
+@given(st.lists(number_points(), max_size=12), st.lists(histogram_points(), max_size=6))
 def test_what_is_looked_up_is_what_protobuf_reads(gauges, histograms):
     """Of any point: written as usual or not, seen before or not."""
     made = ExportMetricsServiceRequest()
@@ -165,6 +165,27 @@ def test_what_is_looked_up_is_what_protobuf_reads(gauges, histograms):
                 )
             )
         ] == [(list(attributes), *rest) for attributes, *rest in expected]
+
+
+def test_many_points_are_read_at_once_as_they_are_one_by_one():
+    def sent(many: int, *, start: int = 1, flags: int = 0) -> bytes:
+        made = ExportMetricsServiceRequest()
+        points = made.resource_metrics.add().scope_metrics.add().metrics.add(name="m").gauge.data_points
+        for number in range(many):
+            value = {"as_int": number} if number % 2 else {"as_double": number / 4}
+            point = points.add(start_time_unix_nano=start, time_unix_nano=9 + number, **value)
+            point.attributes.append(attribute("n", number % 20))
+        points[-1].flags = flags
+        return made.SerializeToString()
+
+    reading = Reading()
+    for start, flags in ((1, 0), (0, 0), (1, 1), (1, 0)):
+        for many in (20, 40, 3, 40):
+            found, alone = (one.read(sent(many, start=start, flags=flags)) for one in (reading, Reading()))
+            assert told(found) == told(alone)
+            assert [one.key for one in found.streams] == [one.key for one in alone.streams]
+            assert (found.times.tolist(), found.starts.tolist()) == (alone.times.tolist(), alone.starts.tolist())
+            assert len(found) == many - flags
 
 
 def mutants(data: bytes, rng: random.Random) -> Iterator[bytes]:
