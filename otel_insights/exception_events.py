@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
-from otel_insights.wire import EVENT_NAMED_EXCEPTION, Patch, varint
+from otel_insights.wire import EVENT_NAMED_EXCEPTION, varint
 
 _NAME_AT: Final = 9
 """Where the name of an event begins when its time comes first, as every SDK writes it."""
@@ -52,11 +52,11 @@ def time_of(event: bytes) -> int:
     return int.from_bytes(event[1:_NAME_AT], "little")
 
 
-def longer_event(located: tuple[int, int], added: bytes) -> tuple[Patch, Patch]:
-    """Add serialised fields at the end of a located event, of which the start and the end are given."""
+def with_longer_event(span: bytes, located: tuple[int, int], added: bytes) -> tuple[bytes, ...]:
+    """Give a span in pieces with serialised fields at the end of a located event, whose start and end are given."""
     start, end = located
-    before = varint(end - start)
-    return (start - len(before), start, varint(end - start + len(added))), (end, end, added)
+    size = end - start
+    return span[: start - len(varint(size))], varint(size + len(added)), span[start:end], added, span[end:]
 
 
 def _schema() -> Any:  # noqa: ANN401  # a class made at run time

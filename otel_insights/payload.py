@@ -178,23 +178,24 @@ class Payload:
     def replace(self, edits: Mapping[Item, bytes] | Iterable[tuple[Item, bytes]]) -> None:
         """Put new serialised items in place of old ones; all else stays, byte for byte. Raises as `amend` does."""
         pairs = edits.items() if isinstance(edits, Mapping) else edits
-        self.amend([(item, ((0, len(item.data), new),)) for item, new in pairs])
+        self.amend([(item, (new,)) for item, new in pairs])
 
     def extend(self, additions: Iterable[tuple[Item, bytes]]) -> None:
         """Add serialised fields at the end of items. Raises as `amend` does."""
-        self.amend([(item, ((len(item.data), len(item.data), added),)) for item, added in additions])
+        self.amend([(item, (item.data, added)) for item, added in additions])
 
-    def amend(self, amendments: Sequence[tuple[Item, Iterable[wire.Patch]]]) -> None:
-        """Change bytes within serialised items: each patch tells from which offset to which, and what comes there.
+    def amend(self, edits: Iterable[tuple[Item, Sequence[bytes]]]) -> None:
+        """Put new serialised items, given in pieces, in place of old ones.
 
         Items found before are void afterwards. Raises ValueError, and changes nothing, for an item that is void, that
-        belongs to another payload, or that is given twice. Patches that overlap, or spoil the item, are a bug.
+        belongs to another payload, or that is given twice.
         """
-        if any(item._edition is not self._edition for item, _ in amendments):  # noqa: SLF001
-            raise ValueError("an item from before an edit, or of another payload: search this one again")
-        places = [(item._place, patches) for item, patches in amendments]  # noqa: SLF001
-        if len({place.item[0] for place, _ in places}) != len(places):
-            raise ValueError("an item is replaced twice in one edit")
+        edition = self._edition
+        places: list[tuple[wire.Place, Sequence[bytes]]] = []
+        for item, pieces in edits:
+            if item._edition is not edition:  # noqa: SLF001
+                raise ValueError("an item from before an edit, or of another payload: search this one again")
+            places.append((item._place, pieces))  # noqa: SLF001
         if places:
             resources = self._resources if self.signal is not Signal.METRICS else None
             self._change(wire.amend(self._data, places))

@@ -20,7 +20,7 @@ from otel_insights import environment, semconv
 from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.environment import Sender
 from otel_insights.errors import BadData
-from otel_insights.exception_events import FIELDS_AT, locate, longer_event, time_of
+from otel_insights.exception_events import FIELDS_AT, locate, time_of, with_longer_event
 from otel_insights.payload import (
     EVENT_ATTRIBUTES,
     EVENT_NAMED_EXCEPTION,
@@ -37,7 +37,6 @@ from otel_insights.payload import (
 from otel_insights.store.observation import Observation
 from otel_insights.store.places import POSITIVE, key_of
 from otel_insights.weights import stands_for
-from otel_insights.wire import Patch
 
 _STAMPS = frozenset({semconv.FINGERPRINT, semconv.CLUSTER_ID, semconv.CLUSTER_PROBABILITY})
 _STAMPED = b"otel_insights.exception."
@@ -249,20 +248,18 @@ def stamp(payload: Payload, stamps: Iterable[tuple[Found, Stamp]]) -> None:
 
     Of several exceptions in one span, the last one's attributes are the span's.
     """
-    amended: list[tuple[Item, tuple[Patch, ...]]] = []
+    amended: list[tuple[Item, tuple[bytes, ...]]] = []
     parsed: dict[Item, Span | LogRecord] = {}
     for found, one in stamps:
         item = found.item
-        end = len(item.data)
         if (found.position is not None and found.event_at is None) or stringzilla.find(item.data, _STAMPED) >= 0:
             parsed[item] = _stamped(parsed.get(item) or _parse(found), found.position, one.attributes)
         elif found.event_at is None:
-            amended.append((item, ((end, end, one.record),)))
+            amended.append((item, (item.data, one.record)))
         else:
-            event = longer_event(found.event_at, one.event)
-            amended.append((item, (*event, (end, end, one.span))))
+            amended.append((item, (*with_longer_event(item.data, found.event_at, one.event), one.span)))
     for item, carrier in parsed.items():
-        amended.append((item, ((0, len(item.data), carrier.SerializeToString()),)))
+        amended.append((item, (carrier.SerializeToString(),)))
     payload.amend(amended)
 
 

@@ -8,7 +8,7 @@ came, byte for byte: unknown fields, odd encodings, strings that are no UTF-8.
 Reference: https://protobuf.dev/programming-guides/encoding/
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
@@ -239,66 +239,54 @@ def _find(data: bytes, needle: bytes, at: int) -> int:
     return hit if hit >= 0 else len(data) + 1
 
 
-Patch: TypeAlias = tuple[int, int, bytes]
-"""New content for what lies from one offset to another."""
+_Edit: TypeAlias = tuple[Place, Sequence[bytes]]
 
 
-def amend(data: bytes, amendments: Iterable[tuple[Place, Iterable[Patch]]]) -> bytes:
-    """Change bytes within items and patch the lengths of what holds them.
+def amend(data: bytes, edits: Iterable[_Edit]) -> bytes:
+    """Put new content in place of items', each given in pieces, and patch the lengths of what holds them.
 
-    The places are those of `data` itself, each at most once; offsets count from the start of the item's content. The
-    patches of an item are in order and do not overlap. Anything else is the caller's bug and corrupts.
+    The places are those of `data` itself: anything else is the caller's bug and corrupts. Raises ValueError for an item
+    that is given twice.
     """
     chunks: list[bytes | memoryview] = []
     view, at = memoryview(data), 0
-    ordered = sorted(amendments, key=_start_of_item)
-    for outer, in_resource in groupby(ordered, _resource_of):
+    for outer, in_resource in groupby(sorted(edits, key=_start_of_item), _resource_of):
         grown = 0
         header_of_resource = _open(view, chunks, at, outer)
         at = outer[1]
         for inner, in_scope in groupby(in_resource, _scope_of):
             header_of_scope = _open(view, chunks, at, inner)
-            at, grown_items = _amend_items(view, chunks, inner[1], in_scope)
+            at, grown_items = _put_items(view, chunks, inner[1], in_scope)
             grown += grown_items + _close(chunks, header_of_scope, b"\x12", inner, grown_items)
         _close(chunks, header_of_resource, b"\x0a", outer, grown)
     chunks.append(view[at:])
     return b"".join(chunks)
 
 
-_Amendment: TypeAlias = tuple[Place, Iterable[Patch]]
+def _start_of_item(edit: _Edit) -> int:
+    return edit[0][2][0]
 
 
-def _start_of_item(amendment: _Amendment) -> int:
-    return amendment[0][2][0]
+def _scope_of(edit: _Edit) -> Extent:
+    return edit[0][1]
 
 
-def _scope_of(amendment: _Amendment) -> Extent:
-    return amendment[0][1]
+def _resource_of(edit: _Edit) -> Extent:
+    return edit[0][0]
 
 
-def _resource_of(amendment: _Amendment) -> Extent:
-    return amendment[0][0]
-
-
-def _amend_items(
-    view: memoryview, chunks: list[bytes | memoryview], at: int, amendments: Iterable[_Amendment]
-) -> tuple[int, int]:
+def _put_items(view: memoryview, chunks: list[bytes | memoryview], at: int, edits: Iterable[_Edit]) -> tuple[int, int]:
     """Write items of one scope from an offset on; returns how far that went, and by how much they grew."""
     grown = 0
-    for place, changes in amendments:
-        start, body, end = place[2]
-        chunks.append(view[at:start])
-        header_at = len(chunks)
-        chunks.append(b"")
-        at = body
-        size = end - body
-        for first, after, content in changes:
-            chunks.append(view[at : body + first])
-            chunks.append(content)
-            at = body + after
-            size += len(content) - (after - first)
-        chunks[header_at] = header = b"\x12" + varint(size)
+    for place, pieces in edits:
+        start, _, end = place[2]
+        if start < at:
+            raise ValueError("an item is given twice in one edit")
+        size = sum(map(len, pieces))
+        header = b"\x12" + varint(size)
+        chunks += (view[at:start], header, *pieces)
         grown += size + len(header) - (end - start)
+        at = end
     return at, grown
 
 

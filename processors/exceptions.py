@@ -59,6 +59,7 @@ class ExceptionsSettings(Settings):
 
 _Key: TypeAlias = tuple[str, str]
 """A namespace, and a fingerprint in it."""
+_MOST_STAMPS = 8192
 _LITTLE = 64
 """Exceptions that are written in a millisecond or two."""
 
@@ -73,6 +74,8 @@ class Exceptions(Processor):
     """Namespaces with fingerprints that no clustering has seen."""
     _newcomers: dict[_Key, Membership | None] = field(default_factory=dict, init=False)
     """Where the next clustering will probably put what none has seen."""
+    _stamps: dict[_Key, Stamp] = field(default_factory=dict, init=False)
+    """Of fingerprints that came since clusters changed last."""
     _recent: Recent = field(default_factory=Recent, init=False)
     _news: News = field(default_factory=News, init=False)
     _revision: int = field(default=0, init=False)
@@ -107,7 +110,10 @@ class Exceptions(Processor):
         if found:
             keys = await self._commit([one.observed for one in found], now_ns)
             await self._meet(found, keys)
-            stamp(payload, zip(found, map(self._stamp_of, keys), strict=True))
+            stamps = self._stamps
+            stamp(
+                payload, [(one, stamps.get(key) or self._stamp_of(key)) for one, key in zip(found, keys, strict=True)]
+            )
         self._seen += 1
         if self.settings.audit_every and self._seen % self.settings.audit_every == 0:
             self._audit(before, payload, len(found))
@@ -132,12 +138,19 @@ class Exceptions(Processor):
         return len(observed) <= _LITTLE and not self._recent.is_full
 
     def _stamp_of(self, key: _Key) -> Stamp:
+        """Make the stamp of a fingerprint, to hold until clusters change."""
         namespace, id_ = key
         member = self._members.get(key)
         if member is None:
             self._unseen.add(namespace)
             member = self._newcomers.get(key)
-        return _stamp(id_, member.cluster_id, member.probability) if member else _stamp(id_, "", 0.0)
+        attributes: dict[str, Scalar] = {semconv.FINGERPRINT: id_}
+        if member:
+            attributes |= {semconv.CLUSTER_ID: member.cluster_id, semconv.CLUSTER_PROBABILITY: member.probability}
+        if len(self._stamps) >= _MOST_STAMPS:
+            self._stamps.clear()
+        self._stamps[key] = made = Stamp.of(attributes)
+        return made
 
     async def _meet(self, found: Sequence[Found], keys: Sequence[_Key]) -> None:
         """Note in which versions failures were met, and find clusters for those that no clustering has seen."""
@@ -187,6 +200,7 @@ class Exceptions(Processor):
             await self._follow(library)
             self._tell_apart(library)
         self._newcomers.clear()
+        self._stamps.clear()
         self._revision = revision
 
     async def _follow(self, library: Sequence[str]) -> None:
@@ -220,15 +234,8 @@ class Exceptions(Processor):
         for one in await self.host.store.write(folding.fold, namespace, self.settings.max_signatures):
             self._members.pop((namespace, one), None)
         self._newcomers = {key: member for key, member in self._newcomers.items() if key[0] != namespace}
+        self._stamps.clear()
         return True
-
-
-@lru_cache(maxsize=8192)
-def _stamp(fingerprint_id: str, cluster_id: str, probability: float) -> Stamp:
-    attributes: dict[str, Scalar] = {semconv.FINGERPRINT: fingerprint_id}
-    if cluster_id:
-        attributes |= {semconv.CLUSTER_ID: cluster_id, semconv.CLUSTER_PROBABILITY: probability}
-    return Stamp.of(attributes)
 
 
 FACTORY = Factory(Kind.PROCESSOR, "exceptions", ExceptionsSettings, Exceptions, frozenset({"traces", "logs"}))

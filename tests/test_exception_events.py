@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_insights.exception_events import FIELDS_AT, locate, longer_event, time_of
+from otel_insights.exception_events import FIELDS_AT, locate, time_of, with_longer_event
 from otel_insights.payload import EVENT_ATTRIBUTES, attribute, attribute_bytes
 from otel_insights.wire import EVENT_NAMED_EXCEPTION, delimited
 
@@ -63,10 +63,8 @@ def test_a_longer_event_is_the_same_event_with_more(span, tail):
     if found is None:
         return
     _, position, start, content = found
-    (first, body, header), (end, _, added) = longer_event(
-        (start, start + len(content)), attribute_bytes(EVENT_ATTRIBUTES, "otel_insights.exception.fingerprint", "0c9e")
-    )
-    longer = Span.FromString(data[:first] + header + data[body:end] + added + data[end:])
+    added = attribute_bytes(EVENT_ATTRIBUTES, "otel_insights.exception.fingerprint", "0c9e")
+    longer = Span.FromString(b"".join(with_longer_event(data, (start, start + len(content)), added)))
     expected = Span.FromString(data)
     expected.events[position].attributes.append(attribute("otel_insights.exception.fingerprint", "0c9e"))
     assert longer == expected

@@ -162,7 +162,7 @@ def skeleton(data):
 
 
 def splice(data, edits):
-    return amend(data, [(place, ((0, place.item[2] - place.item[1], content),)) for place, content in edits])
+    return amend(data, [(place, (content,)) for place, content in edits])
 
 
 @given(framed, st.data())
@@ -194,18 +194,25 @@ def test_a_splice_equals_the_same_edit_by_protobuf(data, extra):
 
 
 @given(framed, st.data())
-def test_patches_within_items_equal_a_splice_of_the_patched_ones(data, draw):
+def test_items_given_in_pieces_are_those_given_whole(data, draw):
     found = list(places(data))
     chosen = draw.draw(st.lists(st.sampled_from(range(len(found))), unique=True)) if found else []
-    amendments, patched = [], []
+    pieced, whole = [], []
     for place in (found[at] for at in chosen):
         content = data[place.item[1] : place.item[2]]
         at = st.integers(0, len(content))
         first, after = sorted((draw.draw(at), draw.draw(at)))
         new, more = draw.draw(blob), draw.draw(st.one_of(blob, st.just(b"z" * 200), st.just(b"z" * 5000)))
-        amendments.append((place, ((first, after, new), (len(content), len(content), more))))
-        patched.append((place, content[:first] + new + content[after:] + more))
-    assert amend(data, amendments) == splice(data, patched)
+        pieced.append((place, (content[:first], new, content[after:], more)))
+        whole.append((place, content[:first] + new + content[after:] + more))
+    assert amend(data, pieced) == splice(data, whole)
+
+
+def test_an_item_given_twice_is_refused():
+    data = delimited(1, delimited(2, delimited(2, b"item")))
+    (place,) = places(data)
+    with pytest.raises(ValueError, match="twice"):
+        splice(data, [(place, b"one"), (place, b"other")])
 
 
 def test_a_splice_without_edits_is_the_same_bytes():
