@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_insights import environment, semconv
 from otel_insights.analysis.streams import SeriesKey
@@ -27,7 +31,7 @@ class Shapes:
 
     most: int
     """Metrics that are remembered; then it begins anew."""
-    _known: dict[tuple[str, str, bytes], list[str]] = field(default_factory=dict)
+    _known: dict[tuple[str, str, bytes, bytes], list[str]] = field(default_factory=dict)
 
     def news(self, key: SeriesKey) -> Changed | None:
         """Take a series' type and unit, and tell whether they are new to a metric that had others."""
@@ -35,11 +39,22 @@ class Shapes:
         whose = (sender.key.namespace, sender.key.service) if sender else ("", "")
         if len(self._known) >= self.most:
             self._known.clear()
-        known = self._known.setdefault((*whose, key[2]), [])
+        known = self._known.setdefault((*whose, lasting_scope(key[1]), key[2]), [])
         if key[5] in known:
             return None
         known.append(key[5])
         return Changed(*whose, key[2].decode(errors="replace"), known[-2], key[5]) if len(known) > 1 else None
+
+
+@lru_cache(maxsize=4096)
+def lasting_scope(scope: bytes) -> bytes:
+    """Give a serialised InstrumentationScope without its version."""
+    try:
+        read = InstrumentationScope.FromString(scope)
+    except DecodeError:
+        return scope
+    read.ClearField("version")
+    return bytes(read.SerializeToString(deterministic=True))
 
 
 def told(one: Changed, now_ns: int) -> Finding:

@@ -6,13 +6,10 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 import orjson
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 
 from otel_insights import environment
 from otel_insights.analysis import detectors, episodes
@@ -21,7 +18,7 @@ from otel_insights.analysis.lines import Line, Watch
 from otel_insights.analysis.models import MODELS, Model
 from otel_insights.analysis.series import Series
 from otel_insights.analysis.streams import Observations, SeriesKey
-from otel_insights.metric_shapes import Changed, Shapes
+from otel_insights.metric_shapes import Changed, Shapes, lasting_scope
 from otel_insights.store.anomalies import SavedPart
 
 _FIRST_ROWS: Final = 256
@@ -288,7 +285,7 @@ def series_id(key: SeriesKey) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for part in (
         environment.lasting(key[0]),
-        _scope(key[1]),
+        lasting_scope(key[1]),
         key[2],
         *sorted(key[3]),
         key[4].encode(),
@@ -296,14 +293,3 @@ def series_id(key: SeriesKey) -> str:
     ):
         digest.update(len(part).to_bytes(4, "little") + part)
     return digest.hexdigest()
-
-
-@lru_cache(maxsize=4096)
-def _scope(scope: bytes) -> bytes:
-    """Give a serialised InstrumentationScope without its version."""
-    try:
-        read = InstrumentationScope.FromString(scope)
-    except DecodeError:
-        return scope
-    read.ClearField("version")
-    return bytes(read.SerializeToString(deterministic=True))

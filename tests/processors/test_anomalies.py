@@ -426,3 +426,14 @@ async def test_a_metric_that_comes_in_another_unit_begins_anew_and_that_is_told_
     assert event == semconv.METRIC_CHANGED
     assert (how[semconv.METRIC_BEFORE], how[semconv.METRIC_AFTER]) == ("gauge s", "gauge ms")
     assert (how[semconv.ANOMALY_METRIC], how[semconv.SUBJECT_NAME]) == ("queue.depth", "shop")
+
+
+async def test_a_metric_of_another_scope_is_another_metric_and_no_change(host):
+    processor = await started(host)
+    sent = [("a", "1", "s"), ("b", "1", "ms"), ("a", "2", "s"), ("b", "2", "By")]
+    for minute, (scope, version, unit) in enumerate(sent):
+        payload = request(minute, minute + 1).message()
+        part = payload.resource_metrics[0].scope_metrics[0]
+        part.scope.name, part.scope.version, part.metrics[0].unit = scope, version, unit
+        await send(processor, Payload.of(payload))
+    assert [how[semconv.METRIC_AFTER] for _, how in await told(host)] == ["gauge By"]
