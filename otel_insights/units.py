@@ -34,6 +34,7 @@ def seconds(value: Any) -> float:  # noqa: ANN401 - whatever a configuration hol
     raise ValueError(f"expected a duration with its unit, such as 10s, 200ms or 1m30s, got {value!r}")
 
 
+_FRACTION = re.compile(r"(?<=\d)\.(\d+)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -45,9 +46,16 @@ def epoch_ns(time: str | datetime) -> int:
 
     >>> epoch_ns("1970-01-01T01:00:01+01:00"), epoch_ns("1970-01-01T00:00:00.000005Z")
     (1000000000, 5000)
+    >>> epoch_ns("1970-01-01T00:00:01.5Z"), epoch_ns("1970-01-01T00:00:01.123456789Z")
+    (1500000000, 1123456000)
     """
-    known = datetime.fromisoformat(time.strip().replace("Z", "+00:00")) if isinstance(time, str) else time
+    known = datetime.fromisoformat(_plain(time.strip())) if isinstance(time, str) else time
     return ((known if known.tzinfo else known.replace(tzinfo=timezone.utc)) - _EPOCH) // _MICROSECOND * 1000
+
+
+def _plain(time: str) -> str:
+    """Write a time as Python 3.10 reads it: no Z, and a fraction of six digits."""
+    return _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", time.replace("Z", "+00:00"))
 
 
 def size(value: Any) -> int:  # noqa: ANN401 - likewise
