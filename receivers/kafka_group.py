@@ -20,6 +20,8 @@ _AT_ONCE: Final = 64
 """Messages that are taken before their offsets are committed."""
 _WAIT: Final = 0.25
 """Seconds for which messages are waited for: a bound on how long leaving takes."""
+_REFRESH_MS: Final = 10_000
+"""Between two questions for the topics that there are."""
 
 Partition = tuple[str, int]
 T = TypeVar("T")
@@ -56,6 +58,8 @@ class Membership:
             **self.properties,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
+            # a topic that comes into being after us is found within this, and not in five minutes
+            "topic.metadata.refresh.interval.ms": _REFRESH_MS,
             "partition.assignment.strategy": "cooperative-sticky",
             "logger": logger,
         }
