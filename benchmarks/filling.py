@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from benchmarks.failures import WORDS
 from otel_insights import lives
 from otel_insights.analysis.fingerprint import Fingerprint
@@ -29,6 +27,7 @@ from otel_insights.store import (
 )
 from otel_insights.store.anomalies import Anomaly
 from otel_insights.store.database import Store
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import Announced, EnvironmentKey
 from otel_insights.store.observation import Observation
 from otel_insights.store.recent import Recent, index

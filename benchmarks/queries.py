@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from benchmarks import filling
 from benchmarks.filling import fill
 from benchmarks.servers import free_port, started
 from benchmarks.tables import show, verdict
 from otel_insights.store import runs
+from otel_insights.store.engine import Database
 from otel_insights.store.reading import reading
 
 _TIMES: Final = 100

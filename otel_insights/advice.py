@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.comparison import wilson
 from otel_insights.analysis.conditions import joined
 from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.store import lives, suggestions
+from otel_insights.store.engine import Database
 from otel_insights.store.feedback import conditions_of
 from otel_insights.store.matching import clusters_like
 from otel_insights.store.suggestions import StoredSuggestion

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.lines import ABSENCE, DETECTOR
 from otel_insights.anomaly_news import sentence
 from otel_insights.companions import templates_with_anomaly
@@ -15,6 +13,7 @@ from otel_insights.store import anomalies as memory
 from otel_insights.store import templates
 from otel_insights.store.anomalies import Anomaly, UnknownAnomaly, Verdict
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 
 
 def row(one: Anomaly) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from otel_insights.cli_summariser import Write, have_written
 # Commands import what they need inside, as in cli.py.
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from otel_insights.store.engine import Database
 
 app = typer.Typer(help="Look at clusters, and correct them: what you say lasts.")
 rule_app = typer.Typer(help="Send what a pattern matches to a cluster, from now on.", no_args_is_help=True)

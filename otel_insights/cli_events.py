@@ -10,7 +10,7 @@ import typer
 from otel_insights.cli_in_store import Config, Json, StoreUrl, in_store
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from otel_insights.store.engine import Database
 
 
 def add_commands(app: typer.Typer) -> None:

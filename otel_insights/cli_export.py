@@ -13,7 +13,7 @@ import typer
 from otel_insights.cli_in_store import StoreUrl, read_store
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from otel_insights.store.engine import Database
 
 # Commands import what they need inside, as in cli.py.
 

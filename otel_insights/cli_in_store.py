@@ -12,7 +12,7 @@ import typer
 # Imports stand inside, as in cli.py.
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from otel_insights.store.engine import Database
 
 T = TypeVar("T")
 

@@ -13,8 +13,7 @@ import typer
 from otel_insights.cli_in_store import Json, StoreUrl, in_store, read_store, say
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
+    from otel_insights.store.engine import Database
     from otel_insights.store.run_changes import Differing
     from otel_insights.store.runs import Run, Value, Wanted
 

@@ -15,7 +15,7 @@ from otel_insights.cli_in_store import Json, StoreUrl, say, url_of
 
 T = TypeVar("T")
 
-db_app = typer.Typer(help="Look after the file in which insights are kept.", no_args_is_help=True)
+db_app = typer.Typer(help="Look after the store in which insights are kept.", no_args_is_help=True)
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -42,13 +42,13 @@ def backup(
 
 @db_app.command("check")
 def db_check(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT002 - a flag
-    """Read the whole file: is it sound, of this version, how large is it, and what is in it?"""
+    """Read the whole store: is it sound, of this version, how large is it, and what is in it?"""
     from otel_insights.store import upkeep  # noqa: PLC0415
 
     found = _done(lambda: upkeep.check(url_of(store)))
     if as_json:
         row = {
-            "path": str(found.path),
+            "store": found.store,
             "sound": found.is_sound,
             "integrity": list(found.integrity),
             "dangling": found.dangling,
@@ -60,7 +60,7 @@ def db_check(store: StoreUrl = "", as_json: Json = False) -> None:  # noqa: FBT0
         }
         typer.echo(json.dumps(row, indent=1))
         raise typer.Exit(not found.is_sound)
-    typer.echo(f"{found.path}: {found.bytes} bytes, {found.free_bytes} of them free")
+    typer.echo(f"{found.store}: {found.bytes} bytes, {found.free_bytes} of them free")
     for name, count in found.rows.items():
         typer.echo(f"{count:>12}  {name}")
     for one in found.integrity:

@@ -11,9 +11,8 @@ import typer
 from otel_insights.cli_in_store import Json, StoreUrl, read_store
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from otel_insights.lockfiles import Packages
+    from otel_insights.store.engine import Database
 
 
 def add_commands(app: typer.Typer) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from otel_insights import companions
 from otel_insights.portrait import state_of
 from otel_insights.report import rfc3339
 from otel_insights.store import cluster_hours, cluster_lists, clusters, sightings, suggestions
 from otel_insights.store.clusters import Cluster
+from otel_insights.store.engine import Database
 from otel_insights.summary_words import busiest, by_service, counted, minute, ranked, rose_with
 
 MODEL_VERSION: Final = "clusters-1"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.spikes import KEPT_HOURS
 from otel_insights.analysis.together import Rose, risen_hours, rose_together
 from otel_insights.anomaly_news import sentence
 from otel_insights.store import anomalies, cluster_hours, clusters, log_views
 from otel_insights.store.anomalies import Anomaly
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate
 from otel_insights.store.templates import HOUR_NS
 

@@ -6,11 +6,10 @@ analysis is counted first: a finding tells how it stands now.
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-
 from otel_insights import lives
 from otel_insights.store import corrections, hours, outbox
 from otel_insights.store import lives as memory
+from otel_insights.store.engine import Database
 
 
 def merge(db: Database, into: str, other: str, now_ns: int) -> str:

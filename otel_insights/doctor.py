@@ -19,8 +19,8 @@ from otel_insights.config import Config, InvalidConfig, load
 from otel_insights.endpoint import host_and_port
 from otel_insights.errors import ConfigError
 from otel_insights.next_hop import reach
-from otel_insights.store.database import path_of
 from otel_insights.store.health import Health, examine
+from otel_insights.store.location import is_postgres, path_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,17 @@ def _port(path: str, endpoint: str, *, running: bool) -> Check:
 
 
 def _store(config: Config) -> tuple[list[Check], Health | None]:
-    try:
-        path = path_of(config.store.url)
-    except ConfigError as error:
-        return [Check("store", "fail", str(error), "use sqlite:///FILE")], None
+    url = config.store.url
+    path: Path | str | None = config.store_shown() if is_postgres(url) else path_of(url)
     if path is None:
         return [Check("store", "warn", "it is in memory", "set store.url to a file, to keep what is learnt")], None
     try:
-        health = examine(path)
+        health = examine(url)
     except FileNotFoundError:
         return [Check("store", "ok", f"{path} is not there yet; `otel-insights run` makes it")], None
+    except ConfigError as error:
+        advice = "is the server there, and may you use the database? `otel-insights db migrate` makes the schema"
+        return [Check("store", "fail", str(error), advice)], None
     except (OSError, sqlite3.Error) as error:
         return [Check("store", "fail", f"{path}: {error}", "is it a file of ours, and may you read it?")], None
     checks = [
@@ -219,9 +220,9 @@ def _clock(config: Config, health: Health | None, now: float) -> Check:
     """Compare the clock with what it said before; whether it is right, only another clock could tell."""
     seen = [health.census.last_seen_ns / 1e9] if health and health.census.last_seen_ns else []
     try:
-        path = path_of(config.store.url)
+        path = None if is_postgres(config.store.url) else path_of(config.store.url)
         seen += [path.stat().st_mtime] if path else []
-    except (OSError, ConfigError):
+    except OSError:
         pass
     latest = max([_EPOCH_OF_THIS_PROJECT, *seen])
     if now < latest - _SLACK_SECONDS:

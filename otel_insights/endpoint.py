@@ -1,10 +1,22 @@
-"""Where a server listens, as settings have it: `host:port`."""
+"""Where a server listens, as settings have it: `host:port`; and URLs without what nobody is to read."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator
+
+_PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
+
+
+def without_password(url: str) -> str:
+    """Mask the password that a URL may hold.
+
+    >>> without_password("postgresql://me:hunter2@db/insights")
+    'postgresql://me:**********@db/insights'
+    """
+    return _PASSWORD.sub("**********", url)
 
 
 def host_and_port(endpoint: str) -> tuple[str, int]:

@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.differences import differences
 from otel_insights.report import rfc3339
 from otel_insights.store import environments
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import KnownEnvironment, KnownService
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.comparison import Fleet, Row, comparable, split_by_health
 from otel_insights.analysis.conditions import Condition, joined
 from otel_insights.analysis.evidence import read_evidence
@@ -16,6 +14,7 @@ from otel_insights.analysis.wording import missing_evidence
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.store import clusters, environments, suggestions
 from otel_insights.store.clusters import Cluster
+from otel_insights.store.engine import Database
 from otel_insights.store.evidence import Raised, exemplars, gather
 from otel_insights.store.feedback import conditions_of
 from otel_insights.store.suggestions import StoredSuggestion

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.incidents import BEFORE_NS, SAME_SERVICE_NS, Change, Incident, Trouble, about, incidents
 from otel_insights.anomaly_listing import row
 from otel_insights.anomaly_news import sentence
@@ -19,6 +17,7 @@ from otel_insights.store import cluster_beginnings, configuration_changes
 from otel_insights.store.anomalies import Anomaly
 from otel_insights.store.cluster_beginnings import Beginning
 from otel_insights.store.configuration_changes import CameUp
+from otel_insights.store.engine import Database
 
 _MOST_ANOMALIES: Final = 2000
 _PAGE: Final = 500

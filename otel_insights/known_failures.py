@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.conditions import Condition, joined
 from otel_insights.lockfiles import Packages
 from otel_insights.store import clusters, suggestions
 from otel_insights.store.clusters import Cluster
+from otel_insights.store.engine import Database
 from otel_insights.store.feedback import conditions_of
 
 _PACKAGE, _VARIABLE = "package.", "process.environment_variable."

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.portrait import portrait, state_of
 from otel_insights.report import cluster_row, rfc3339
 from otel_insights.store import clusters
 from otel_insights.store.clusters import Filter
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.units import epoch_ns, seconds
 
 _PAGE = 500

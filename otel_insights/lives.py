@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlite_utils import Database
-
 from otel_insights import semconv
 from otel_insights.analysis.grouping import Grouping
 from otel_insights.analysis.lifecycle import Life, Step, step
 from otel_insights.findings import Value, finding
 from otel_insights.store import clusters, corrections, lives, outbox, sightings
+from otel_insights.store.engine import Database
 from otel_insights.store.lives import Change, Subject
 from otel_insights.store.outbox import Finding
 

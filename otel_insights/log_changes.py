@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlite_utils import Database
-
 from otel_insights import semconv
 from otel_insights.analysis import log_states
 from otel_insights.analysis.log_states import SURGING, VANISHED
@@ -14,6 +12,7 @@ from otel_insights.analysis.spikes import LEAST_COUNT, spike
 from otel_insights.findings import Value, finding
 from otel_insights.report import rfc3339
 from otel_insights.store import log_views, template_states
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 from otel_insights.store.template_states import Candidate
 from otel_insights.store.templates import HOUR_NS

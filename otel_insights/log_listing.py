@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.log_portrait import portrait, rows
 from otel_insights.store import log_views, templates
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import Wanted
 
 _PAGE = 500

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights import semconv
 from otel_insights.findings import finding
 from otel_insights.store import log_views, templates
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 from otel_insights.store.templates import News
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights import companions
 from otel_insights.analysis.log_states import state
 from otel_insights.report import rfc3339, template_row
 from otel_insights.store import log_views
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate
 from otel_insights.store.templates import HOUR_NS, Example
 

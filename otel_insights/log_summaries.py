@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from otel_insights import companions
 from otel_insights.log_portrait import rows
 from otel_insights.report import rfc3339
 from otel_insights.store import log_views
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate, Wanted
 from otel_insights.summary_words import busiest, by_service, counted, minute, ranked, rose_with, service_name
 

@@ -9,7 +9,6 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from sqlite_utils import Database
 
 from otel_insights import environment, semconv
 from otel_insights.environment import Sender
@@ -18,6 +17,7 @@ from otel_insights.payload import Item, Payload, Signal
 from otel_insights.report import rfc3339
 from otel_insights.store import windows
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.windows import Block
 from otel_insights.units import epoch_ns, seconds
 

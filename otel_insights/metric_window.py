@@ -17,7 +17,6 @@ from google.protobuf.message import DecodeError
 from isal import isal_zlib
 from numpy.typing import NDArray
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from sqlite_utils import Database
 
 from otel_insights import environment
 from otel_insights.analysis.streams import CUMULATIVE, DELTA, Observations, SeriesKey, Stream
@@ -25,6 +24,7 @@ from otel_insights.redaction import COUNT, Redactor
 from otel_insights.report import rfc3339
 from otel_insights.scoring import series_id
 from otel_insights.store import metric_series, windows
+from otel_insights.store.engine import Database
 from otel_insights.store.metric_series import KnownSeries
 
 AGGREGATIONS: Final = ("MEAN", "SUM", "MIN", "MAX", "COUNT", "P50", "P95", "P99")

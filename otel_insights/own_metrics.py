@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from prometheus_client import CollectorRegistry, Metric, generate_latest
-from sqlite_utils import Database
 
 from otel_insights import semconv
 from otel_insights.findings import our_resource, our_scope
 from otel_insights.payload import attribute
 from otel_insights.store import anomalies, clusters, log_views, outbox, run_tally, suggestions
 from otel_insights.store.clusters import Count
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogCount
 from otel_insights.store.run_tally import Tallies
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.companions import templates_with_cluster
 from otel_insights.report import rfc3339
 from otel_insights.store import clusters, lives, sightings
+from otel_insights.store.engine import Database
 from otel_insights.store.sightings import Version
 
 

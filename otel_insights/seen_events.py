@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-from sqlite_utils import Database
 
 from otel_insights import environment, semconv
 from otel_insights.errors import BadData
 from otel_insights.payload import Payload, Signal
 from otel_insights.report import rfc3339
 from otel_insights.store import windows
+from otel_insights.store.engine import Database
 
 MOST_BYTES: Final = 16 * 2**20
 """Of the window of log records that are read, the latest; what came before is not counted."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights import log_summaries
 from otel_insights.store import templates
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import Wanted
 from otel_insights.summary_requests import Subject, told
 

@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlite_utils import Database
-
 from otel_insights import cluster_summaries, log_summaries
 from otel_insights.redaction import Redactor
 from otel_insights.report import rfc3339
 from otel_insights.store import redacted, written_summaries
+from otel_insights.store.engine import Database
 
 _TASK: Final = (
     "You summarise errors for the engineers who run the services that told them. The user's message is JSON: facts, and"

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import stores
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -112,7 +113,7 @@ class FakeHost:
     """A host with a real store, worker and counters; time stands until a test moves it."""
 
     worker: Worker
-    store: Store = field(default_factory=lambda: Store.open("sqlite://"))
+    store: Store = field(default_factory=stores.opened)
     metrics: SelfMetrics = field(default_factory=SelfMetrics)
     now: int = T0
 

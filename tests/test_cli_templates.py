@@ -162,7 +162,7 @@ async def test_errors_of_several_services_that_say_the_same_are_summarised_as_on
     assert "there is no group of log templates 'x'" in await cli("summary", "x", code=1)
 
 
-async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_other(host, processor, cli):
+async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_other(host, processor, cli, tmp_path):
     failing = build(exceptions.FACTORY)
     await failing.start(host)
     for hour in range(40):
@@ -175,7 +175,7 @@ async def test_templates_and_a_cluster_that_rose_in_the_same_hours_lead_to_each_
         await passing([failing, processor], logs(*records), Sink())
     await failing.analyse()
     await processor.analyse()
-    where = ["--store", f"sqlite:///{host.store._path}", "--json"]
+    where = ["--store", f"sqlite:///{tmp_path}/insights.db", "--json"]
     (cluster,) = json.loads((await asyncio.to_thread(CliRunner().invoke, app, ["clusters", "list", *where])).output)
     shown = await asyncio.to_thread(CliRunner().invoke, app, ["clusters", "show", cluster["id"], *where])
     rose = {one["template"]: one for one in json.loads(shown.output)["rose_with_templates"]}

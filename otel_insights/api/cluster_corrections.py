@@ -7,7 +7,6 @@ from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Path
 from pydantic import Field
-from sqlite_utils import Database
 
 from otel_insights import curation
 from otel_insights.analysis.rules import Rule
@@ -19,6 +18,7 @@ from otel_insights.report import rfc3339
 from otel_insights.service import Service
 from otel_insights.store import corrections, rules
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")

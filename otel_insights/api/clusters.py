@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from sqlite_utils import Database
 
 from otel_insights.api.problems import Problem
 from otel_insights.api.shapes import ClusterInFull, ClusterPage
@@ -14,6 +13,7 @@ from otel_insights.report import cluster_row, rfc3339
 from otel_insights.service import Service
 from otel_insights.store import clusters, suggestions
 from otel_insights.store.clusters import Filter
+from otel_insights.store.engine import Database
 
 State = Literal["", "new", "ongoing", "escalating", "regressed", "resolved", "archived"]
 

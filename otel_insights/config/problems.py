@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from otel_insights.config.text import Path, dotted, without_password
+from otel_insights.config.text import Path, dotted
+from otel_insights.endpoint import without_password
 from otel_insights.errors import ConfigError
 
 Schema: TypeAlias = Mapping[str, Any]

@@ -24,8 +24,9 @@ from otel_insights.config.sections import (
     SummariserSection,
     TelemetrySection,
 )
-from otel_insights.config.text import Source, parse, without_password
+from otel_insights.config.text import Source, parse
 from otel_insights.config.validate import validate
+from otel_insights.endpoint import without_password
 from otel_insights.errors import ConfigError
 
 

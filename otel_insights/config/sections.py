@@ -14,13 +14,13 @@ from otel_insights.endpoint import Endpoint, host_and_port
 from otel_insights.errors import ConfigError
 from otel_insights.exporters.webhook_poster import check_url
 from otel_insights.receivers.otlp_doors import TlsSettings
-from otel_insights.store.database import path_of
+from otel_insights.store.location import check
 from otel_insights.units import ByteSize, Duration
 
 
 def _store_url(text: str) -> str:
     try:
-        path_of(text)
+        check(text)
     except ConfigError as error:
         raise ValueError(error.expected) from error
     return text
@@ -49,7 +49,7 @@ class StoreSection(Section):
     """`store`: where insights are kept."""
 
     url: Annotated[str, AfterValidator(_store_url)] = Field(default_factory=default_store_url)
-    """`sqlite:///FILE`, or `sqlite://` to forget all at the end."""
+    """`sqlite:///FILE`; `postgresql://USER@HOST/DATABASE`; `sqlite://` to forget all at the end."""
 
 
 class ApiAuthSection(Section):

@@ -15,18 +15,6 @@ Path: TypeAlias = tuple["str | int", ...]
 """Where a value stands: keys and positions from the top."""
 
 
-_PASSWORD = re.compile(r"(?<=:)[^:/@\s]+(?=@)")
-
-
-def without_password(url: str) -> str:
-    """Mask the password that a URL may hold.
-
-    >>> without_password("postgresql://me:hunter2@db/insights")
-    'postgresql://me:**********@db/insights'
-    """
-    return _PASSWORD.sub("**********", url)
-
-
 def dotted(path: Path) -> str:
     """Write a path as our errors begin.
 

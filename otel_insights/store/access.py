@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from sqlite_utils import Database
-
-from otel_insights.errors import ConfigError
-from otel_insights.store.database import Store, path_of
+from otel_insights.store.database import Store
+from otel_insights.store.engine import Database
+from otel_insights.store.existing import expect
 
 T = TypeVar("T")
 
@@ -33,9 +32,7 @@ async def _transact(url: str, work: Callable[[Database, int], T]) -> T:
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Store]:
     """Open a store that exists, for several transactions. Raises ConfigError where there is no such store."""
-    path = path_of(url)
-    if path is None or not path.exists():
-        raise ConfigError("store.url", f"expected a store that exists, as sqlite:///FILE, got {url!r}")
+    expect(url)
     store = Store.open(url)
     try:
         yield store

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sqlite_utils import Database
-
 from otel_insights.errors import InsightsError
 from otel_insights.store import outbox
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 from otel_insights.store.redacted import object_text, redactor
 
@@ -96,7 +95,9 @@ def _count(db: Database, one: Anomaly) -> None:
         (many,) = db.conn.execute("SELECT count(*) FROM anomaly_count").fetchone()
         key = (one.service, one.metric) if many < _MOST_COUNTED else (OTHERS, OTHERS)
         db.conn.execute(
-            "INSERT INTO anomaly_count VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET anomalies = anomalies + 1", key
+            "INSERT INTO anomaly_count VALUES (?, ?, 1)"
+            " ON CONFLICT (service, metric) DO UPDATE SET anomalies = anomaly_count.anomalies + 1",
+            key,
         )
 
 
@@ -116,7 +117,7 @@ def page(
     is_open: bool | None = None,
 ) -> list[Anomaly]:
     """Read anomalies, the latest first, after the one with the id `after`. Raises UnknownAnomaly for another id."""
-    conditions, values = ["1"], list[object]()
+    conditions, values = ["true"], list[object]()
     for column, value in (
         ("service = ?", service),
         ("metric = ?", metric),
@@ -157,7 +158,8 @@ def judge(db: Database, id_: str, verdict: Verdict) -> Anomaly:
     if one.verdict != verdict:
         factor = _RAISED if verdict == "not_anomaly" else 1 / _RAISED if one.verdict == "not_anomaly" else 1.0
         db.execute(
-            "INSERT INTO series_factor VALUES (?, ?) ON CONFLICT DO UPDATE SET factor = min(?, factor * ?)",
+            "INSERT INTO series_factor VALUES (?, ?)"
+            " ON CONFLICT (series) DO UPDATE SET factor = min(?, series_factor.factor * ?)",
             [one.series, factor, _MOST_RAISED, factor],
         )
         db.execute("UPDATE anomaly SET verdict = ? WHERE id = ?", [verdict, id_])
@@ -186,7 +188,8 @@ class SavedPart:
 def save(db: Database, number: int, part: SavedPart, now_ns: int) -> None:
     """Keep a part of what is known of series, in place of what there was of that number."""
     db.execute(
-        "INSERT OR REPLACE INTO series_state VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO series_state VALUES (?, ?, ?, ?, ?) ON CONFLICT (part) DO UPDATE SET detector = excluded.detector,"
+        " keys = excluded.keys, body = excluded.body, saved_ns = excluded.saved_ns",
         [number, part.detector, part.keys, part.body, now_ns],
     )
 

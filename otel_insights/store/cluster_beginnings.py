@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 _MOST: Final = 20
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 
 def of_cluster(db: Database, cluster_id: str) -> dict[int, float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 OPEN: Final = ("new", "ongoing", "escalating", "regressed")
 STATES: Final = (*OPEN, "resolved", "archived")
@@ -64,7 +64,8 @@ def listed(db: Database, wanted: Wanted, after: tuple[float, str] | None = None,
     behind = f"WHERE ({column}, id) < (:place, :id)" if after else ""
     spread = _SPREAD if wanted.order == "environments" else "0"
     rows = db.execute(
-        f"SELECT * FROM ({_FOUND.format(environments=spread)}) {behind} ORDER BY {column} DESC, id DESC LIMIT :limit",  # noqa: S608 - of ORDERS
+        f"SELECT * FROM ({_FOUND.format(environments=spread)}) AS found {behind}"  # noqa: S608 - of ORDERS
+        f" ORDER BY {column} DESC, id DESC LIMIT :limit",
         {**_filters(wanted), "place": after[0] if after else 0, "id": after[1] if after else "", "limit": limit},
     ).fetchall()
     whose = _whose(db, [row[0] for row in rows])
@@ -87,10 +88,10 @@ _FOUND = """
     LEFT JOIN cluster_life ON cluster_life.cluster_id = cluster.id
     JOIN fingerprint ON fingerprint.cluster_id = cluster.id AND occurrences > 0
     WHERE coalesce(cluster_life.state, 'new') IN (SELECT value FROM json_each(:states))
-      AND (:namespace IS NULL OR cluster.namespace = :namespace)
+      AND cluster.namespace = coalesce(:namespace, cluster.namespace)
       AND (:text = '' OR instr(lower(cluster.title || ' ' || cluster.exception_type || ' ' || cluster.id), :text) > 0)
       AND (:service = '' OR cluster.id IN (SELECT cluster_id FROM cluster_service WHERE service = :service))
-    GROUP BY cluster.id
+    GROUP BY cluster.id, cluster_life.cluster_id
 """
 
 
@@ -184,8 +185,9 @@ def neighbours(db: Database, cluster_id: str, limit: int = 200) -> list[tuple[st
 def texts(db: Database, ids: Iterable[str]) -> dict[str, str]:
     """Read the signature of each cluster's most frequent fingerprint, by the cluster's id."""
     rows = db.execute(
-        "SELECT cluster_id, signature, max(occurrences) FROM fingerprint"
-        " WHERE cluster_id IN (SELECT value FROM json_each(?)) GROUP BY cluster_id",
+        "SELECT cluster_id, signature FROM (SELECT cluster_id, signature, row_number() OVER"
+        " (PARTITION BY cluster_id ORDER BY occurrences DESC, id) AS place FROM fingerprint"
+        " WHERE cluster_id IN (SELECT value FROM json_each(?))) AS placed WHERE place = 1",
         [json.dumps(list(ids))],
     )
     return {row[0]: row[1] for row in rows}

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from sqlite_utils import Database
-
+from otel_insights.store.engine import Database
 from otel_insights.store.schema_cluster_services import SUMS
 
 _AT_ONCE: Final = 50

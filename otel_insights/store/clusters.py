@@ -6,9 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.grouping import Grouping, Signature
+from otel_insights.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def signatures(db: Database, namespace: str) -> list[Signature]:
         "SELECT id, exception_type, title, signature, block, complete, occurrences, fingerprint.cluster_id,"
         " pin.cluster_id, coalesce(rule_id, 0) > 0 FROM fingerprint LEFT JOIN pin"
         " ON pin.namespace = fingerprint.namespace AND pin.fingerprint = fingerprint.id"
-        " WHERE fingerprint.namespace = ? AND occurrences > 0 AND NOT folded ORDER BY id",
+        " WHERE fingerprint.namespace = ? AND occurrences > 0 AND folded = 0 ORDER BY id",
         [namespace],
     )
     return [Signature(*row) for row in rows]
@@ -40,7 +39,7 @@ def memberships(db: Database) -> dict[tuple[str, str], Membership]:
     """Read the cluster of every (namespace, fingerprint)."""
     rows = db.execute(
         "SELECT namespace, id, cluster_id, probability FROM fingerprint"
-        " WHERE cluster_id IS NOT NULL AND occurrences > 0 AND NOT folded"
+        " WHERE cluster_id IS NOT NULL AND occurrences > 0 AND folded = 0"
     )
     return {(row[0], row[1]): Membership(row[2], row[3]) for row in rows}
 
@@ -68,7 +67,7 @@ def save(db: Database, namespace: str, grouping: Grouping, time_ns: int) -> None
 def folded_away(db: Database, namespace: str) -> list[str]:
     """List the clusters that have fingerprints which are not clustered, since they were not seen for long."""
     rows = db.execute(
-        "SELECT DISTINCT cluster_id FROM fingerprint WHERE namespace = ? AND folded AND cluster_id IS NOT NULL",
+        "SELECT DISTINCT cluster_id FROM fingerprint WHERE namespace = ? AND folded = 1 AND cluster_id IS NOT NULL",
         [namespace],
     )
     return [row[0] for row in rows]
@@ -114,7 +113,7 @@ _EVERYTHING = Filter()
 _WANTED = """
     cluster.id IN (
         SELECT id FROM cluster LEFT JOIN cluster_life ON cluster_life.cluster_id = id
-        WHERE id > :after AND merged_into IS NULL AND (:namespace IS NULL OR namespace = :namespace)
+        WHERE id > :after AND merged_into IS NULL AND namespace = coalesce(:namespace, namespace)
           AND (:state = '' OR coalesce(state, 'new') = :state)
           AND (:text = '' OR instr(lower(title || ' ' || exception_type), :text) > 0)
           AND EXISTS (SELECT 1 FROM cluster_service WHERE cluster_id = id AND :service IN ('', service))
@@ -220,7 +219,7 @@ def known_examples(db: Database, after: tuple[str, str], limit: int = 200) -> li
     rows: list[tuple[str, str, str, str, str]] = db.execute(
         "SELECT fingerprint.namespace, id, exception_type, message, stacktrace FROM fingerprint JOIN example"
         " ON example.namespace = fingerprint.namespace AND example.fingerprint = fingerprint.id"
-        " WHERE (fingerprint.namespace, id) > (?, ?) AND cluster_id IS NOT NULL AND NOT folded"
+        " WHERE (fingerprint.namespace, id) > (?, ?) AND cluster_id IS NOT NULL AND folded = 0"
         " ORDER BY fingerprint.namespace, id LIMIT ?",
         [*after, limit],
     ).fetchall()
@@ -230,14 +229,14 @@ def known_examples(db: Database, after: tuple[str, str], limit: int = 200) -> li
 def inherit(db: Database, heirs: Mapping[tuple[str, str], str]) -> None:
     """Pin fingerprints that do not exist yet, and those whose heirs they are, to the clusters of the latter."""
     db.conn.executemany(
-        "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, ?, cluster_id"
+        "INSERT INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, ?, cluster_id"
         " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL"
-        " AND NOT EXISTS (SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?)",
+        " AND NOT EXISTS (SELECT 1 FROM fingerprint WHERE namespace = ? AND id = ?) ON CONFLICT DO NOTHING",
         [(heir, namespace, old, namespace, heir) for (namespace, old), heir in heirs.items()],
     )
     db.conn.executemany(
-        "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, id, cluster_id"
-        " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL",
+        "INSERT INTO pin (namespace, fingerprint, cluster_id) SELECT namespace, id, cluster_id"
+        " FROM fingerprint WHERE namespace = ? AND id = ? AND cluster_id IS NOT NULL ON CONFLICT DO NOTHING",
         list(heirs),
     )
 
@@ -287,7 +286,8 @@ def counts(db: Database, most: int = 1000) -> list[Count]:
     rows = db.execute(
         "WITH newest AS (SELECT id, exception_type FROM cluster WHERE merged_into IS NULL"
         " ORDER BY created_ns DESC, id LIMIT ?)"
-        " SELECT coalesce(id, ''), iif(id IS NULL, '', service), coalesce(exception_type, ''), sum(occurrences)"
+        " SELECT coalesce(id, ''), CASE WHEN id IS NULL THEN '' ELSE service END, coalesce(min(exception_type), ''),"
+        " sum(occurrences)"
         " FROM cluster_service LEFT JOIN newest ON newest.id = cluster_id GROUP BY 1, 2 ORDER BY 1, 2",
         [most],
     )

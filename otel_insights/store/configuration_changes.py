@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
-
 from otel_insights import semconv
+from otel_insights.store.engine import Database
 
 _KINDS: Final = (
     "package.",

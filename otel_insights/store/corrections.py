@@ -10,13 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.lifecycle import Life
-from otel_insights.store import cluster_services, clusters, lives
+from otel_insights.store import cluster_services, clusters, lives, settings
+from otel_insights.store.engine import Database
 from otel_insights.store.lives import Change
 
 PERSON = "person"
+_REVISION = "corrections"
 _LONGEST_TITLE = 300
 
 
@@ -26,14 +26,13 @@ class WrongCorrection(ValueError):  # noqa: N818 - says what it is
 
 def revision(db: Database) -> int:
     """Tell how many corrections there have been."""
-    row = db.execute("SELECT value FROM setting WHERE name = 'corrections'").fetchone()
-    return int(row[0]) if row else 0
+    return int(settings.get(db, _REVISION) or 0)
 
 
 def revise(db: Database) -> None:
     """Count one correction more, and add up what it has changed."""
     cluster_services.add_up_all(db)
-    db.execute("INSERT OR REPLACE INTO setting VALUES ('corrections', ?)", [str(revision(db) + 1)])
+    settings.put(db, _REVISION, str(revision(db) + 1))
 
 
 def cluster_of(db: Database, cluster_id: str) -> str:
@@ -142,7 +141,8 @@ def members(db: Database, cluster_id: str) -> list[str]:
 def pin(db: Database, namespace: str, fingerprints: Iterable[str], cluster_id: str) -> None:
     """Say where fingerprints belong; what a person says of one counts more than a rule."""
     db.conn.executemany(
-        "INSERT OR REPLACE INTO pin (namespace, fingerprint, cluster_id) VALUES (?, ?, ?)",
+        "INSERT INTO pin (namespace, fingerprint, cluster_id) VALUES (?, ?, ?) ON CONFLICT (namespace, fingerprint)"
+        " DO UPDATE SET cluster_id = excluded.cluster_id, rule_id = 0",
         [(namespace, one, cluster_id) for one in fingerprints],
     )
 

@@ -7,22 +7,23 @@ the last analysis.
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import Final
 
 from otel_insights.analysis.spikes import HOUR_NS
+from otel_insights.store import settings
+from otel_insights.store.engine import Database
 
 _TALLIED = "tallied"
 
 
 def tallied(db: Database) -> int:
     """Tell the number of the last occurrence that is counted."""
-    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_TALLIED]).fetchone()
-    return int(row[0]) if row else 0
+    return int(settings.get(db, _TALLIED) or 0)
 
 
 def mark(db: Database, upto: int) -> None:
     """Note that all occurrences are counted whose numbers are not higher."""
-    db.conn.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_TALLIED, str(upto)])
+    settings.put(db, _TALLIED, str(upto))
 
 
 def sum_up(db: Database, after: int, upto: int) -> None:
@@ -31,25 +32,30 @@ def sum_up(db: Database, after: int, upto: int) -> None:
     `hour` is of the event's time, but never later than its arrival: a sender's clock may be wrong.
     """
     db.conn.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS news (namespace TEXT, fingerprint TEXT, environment_id INTEGER, hour INTEGER,"
-        " weight REAL, first_ns INTEGER, last_ns INTEGER, heard_ns INTEGER, latest INTEGER)"
+        "CREATE TEMP TABLE IF NOT EXISTS news (namespace TEXT, fingerprint TEXT, environment_id BIGINT, hour BIGINT,"
+        " weight DOUBLE PRECISION, first_ns BIGINT, last_ns BIGINT, heard_ns BIGINT, latest BIGINT)"
     )
     db.conn.execute("DELETE FROM news")
     db.conn.execute(
-        "INSERT INTO news SELECT namespace, fingerprint, environment_id, min(time_ns, recorded_ns) / ?, sum(weight),"
-        " min(time_ns), max(time_ns), max(recorded_ns), max(id) FROM occurrence WHERE id > ? AND id <= ?"
+        "INSERT INTO news SELECT min(namespace), fingerprint, environment_id, min(time_ns, recorded_ns) / ?,"
+        " sum(weight), min(time_ns), max(time_ns), max(recorded_ns), max(id) FROM occurrence WHERE id > ? AND id <= ?"
         " GROUP BY environment_id, 4, fingerprint",  # an environment has one namespace, and numbers sort quickly
         [HOUR_NS, after, upto],
     )
 
 
+_ADD_UP: Final = (
+    "ON CONFLICT (namespace, fingerprint, environment_id) DO UPDATE SET weight = failure.weight + excluded.weight,"
+    " first_seen_ns = min(failure.first_seen_ns, excluded.first_seen_ns),"
+    " last_seen_ns = max(failure.last_seen_ns, excluded.last_seen_ns)"
+)
+
+
 def add_news(db: Database) -> None:
     """Add what `sum_up` has found to the counts of fingerprints, for each environment and in all."""
     db.conn.execute(
-        "INSERT INTO failure SELECT namespace, fingerprint, environment_id, sum(weight), min(first_ns), max(last_ns)"
-        " FROM news WHERE true GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
-        " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-        " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)"
+        "INSERT INTO failure SELECT namespace, fingerprint, environment_id, sum(weight), min(first_ns), max(last_ns)"  # noqa: S608
+        f" FROM news WHERE true GROUP BY 1, 2, 3 {_ADD_UP}"
     )
     db.conn.execute(
         "UPDATE fingerprint SET occurrences = occurrences + added, first_seen_ns = min(first_seen_ns, first),"
@@ -69,9 +75,7 @@ def move(db: Database, occurrence: int, fingerprint: str) -> None:
     ).fetchone()
     for id_, change in ((old, -weight), (fingerprint, weight)):
         db.conn.execute(
-            "INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
-            " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-            " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)",
+            f"INSERT INTO failure VALUES (?, ?, ?, ?, ?, ?) {_ADD_UP}",  # noqa: S608 - text of ours
             [namespace, id_, environment_id, change, time_ns, time_ns],
         )
         db.conn.execute(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 State = Literal["waiting", "delivered", "failed", "silenced"]
 STATES: Final = ("waiting", "delivered", "failed", "silenced")
@@ -60,7 +60,7 @@ def put(db: Database, exporter: str, alerts: Iterable[Alert], now_ns: int) -> No
 def due(db: Database, exporter: str, now_ns: int) -> list[Due]:
     """Read what an exporter should deliver now, the oldest first, `MOST_AT_ONCE` of it."""
     rows = db.execute(
-        "SELECT delivery.id, record, attempts, coalesce(cluster_life.state = 'archived', 0) FROM delivery"
+        "SELECT delivery.id, record, attempts, CASE cluster_life.state WHEN 'archived' THEN 1 ELSE 0 END FROM delivery"
         " LEFT JOIN cluster_life USING (cluster_id)"
         " WHERE exporter = ? AND delivery.state = 'waiting' AND due_ns <= ? ORDER BY delivery.id LIMIT ?",
         [exporter, now_ns, MOST_AT_ONCE],

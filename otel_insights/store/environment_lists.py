@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import EnvironmentKey
 
 
@@ -30,14 +29,15 @@ class Listed:
         return self.last_seen_ns, self.id
 
 
+_LATEST = 2**63 - 1
 _LISTED = """
     WITH wanted (wanted_id) AS MATERIALIZED (
     SELECT environment.id FROM environment LEFT JOIN configuration ON configuration_hash = hash
-    WHERE (:namespace IS NULL OR namespace = :namespace) AND :service IN ('', service)
+    WHERE namespace = coalesce(:namespace, namespace) AND :service IN ('', service)
       AND (:text = '' OR instr(lower(instance), :text) > 0 OR instr(lower(body), :text) > 0)
-      AND (:failing IS NULL
-           OR :failing = EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id AND weight > 0))
-      AND (:after IS NULL OR (last_seen_ns, environment.id) < (:after, :id))
+      AND (:failing = -1
+           OR (:failing = 1) = EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id AND weight > 0))
+      AND (last_seen_ns, environment.id) < (:after, :id)
     ORDER BY last_seen_ns DESC, environment.id DESC LIMIT :limit
     )
     SELECT environment.id, namespace, service, instance,
@@ -68,8 +68,8 @@ def listed(
             "text": text.lower(),
             "namespace": namespace,
             "service": service,
-            "failing": failing,
-            "after": after[0] if after else None,
+            "failing": -1 if failing is None else failing,
+            "after": after[0] if after else _LATEST,
             "id": after[1] if after else 0,
             "limit": limit,
         },

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlite_utils import Database
-
 from otel_insights.redaction import COUNT, Redactor
 from otel_insights.store import configuration_changes
+from otel_insights.store.engine import Database
 from otel_insights.store.redacted import redactor
 
 
@@ -60,10 +59,11 @@ def number_of(db: Database, key: EnvironmentKey) -> int | None:
 
 def _new(db: Database, key: EnvironmentKey, time_ns: int) -> int:
     added = db.conn.execute(
-        "INSERT INTO environment (namespace, service, instance, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO environment (namespace, service, instance, first_seen_ns, last_seen_ns) VALUES (?, ?, ?, ?, ?)"
+        " RETURNING id",
         (*key, time_ns, time_ns),
     )
-    return int(added.lastrowid or 0)
+    return int(added.fetchone()[0])
 
 
 def announce(db: Database, announcements: Sequence[Announced]) -> list[bool]:
@@ -106,7 +106,7 @@ def _reconfigure(db: Database, number: int, configuration: Mapping[str, str]) ->
     body = json.dumps(configuration, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest = hashlib.blake2b(body.encode(), digest_size=8).hexdigest()
     packages = sum(key.startswith("package.") for key in configuration)
-    db.execute("INSERT OR IGNORE INTO configuration VALUES (?, ?)", [digest, body])
+    db.execute("INSERT INTO configuration VALUES (?, ?) ON CONFLICT DO NOTHING", [digest, body])
     db.execute("UPDATE environment SET configuration_hash = ?, packages = ? WHERE id = ?", [digest, packages, number])
 
 
@@ -176,7 +176,7 @@ class FailingIn:
 def failing_in(db: Database, number: int) -> list[FailingIn]:
     """Read in which clusters an environment fails, the one that was seen last first."""
     rows = db.execute(
-        "SELECT cluster_id, coalesce(nullif(cluster.title, ''), fingerprint.title), sum(weight),"
+        "SELECT cluster_id, coalesce(nullif(min(cluster.title), ''), min(fingerprint.title)), sum(weight),"
         " min(failure.first_seen_ns), max(failure.last_seen_ns) FROM failure JOIN fingerprint"
         " ON fingerprint.namespace = failure.namespace AND fingerprint.id = failure.fingerprint"
         " JOIN cluster ON cluster.id = cluster_id WHERE environment_id = ? GROUP BY cluster_id ORDER BY 5 DESC, 1",
@@ -204,11 +204,11 @@ def services(
     """Read services in order of namespace and name, after that one."""
     rows = db.execute(
         "SELECT namespace, service, count(*),"
-        " sum(EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)), sum(exposure),"
+        " count(*) FILTER (WHERE EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)), sum(exposure),"
         " min(first_seen_ns), max(last_seen_ns) FROM environment"
-        " WHERE (? IS NULL OR (namespace, service) > (?, ?)) AND namespace = coalesce(?, namespace)"
+        " WHERE (? = 0 OR (namespace, service) > (?, ?)) AND namespace = coalesce(?, namespace)"
         " GROUP BY namespace, service ORDER BY 1, 2 LIMIT ?",
-        [after and after[0], *(after or ("", "")), namespace, limit],
+        [after is not None, *(after or ("", "")), namespace, limit],
     )
     return [KnownService(*row) for row in rows]
 
@@ -231,7 +231,7 @@ class Census:
 def census(db: Database) -> Census:
     """Count environments over all namespaces."""
     row = db.execute(
-        "SELECT count(*), sum(packages > 0), max(last_seen_ns),"
-        " sum(EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)) FROM environment"
+        "SELECT count(*), count(*) FILTER (WHERE packages > 0), max(last_seen_ns), count(*) FILTER"
+        " (WHERE EXISTS (SELECT 1 FROM failure WHERE environment_id = environment.id)) FROM environment"
     ).fetchone()
-    return Census(row[0], row[1] or 0, row[3] or 0, row[2])
+    return Census(row[0], row[1], row[3], row[2])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.evidence import Evidence
 from otel_insights.store import environments
+from otel_insights.store.engine import Database
 
 _ROUNDING = 1e-6  # of sums of weights
 
@@ -60,10 +59,11 @@ class Raised:
 def exemplars(db: Database, cluster_id: str, limit: int) -> list[Raised]:
     """Give raises that have a trace, of different environments, each its latest; the latest first."""
     rows = db.execute(
-        "SELECT lower(hex(trace_id)), lower(hex(span_id)), max(time_ns), service, instance FROM exemplar"
+        "SELECT lower(hex(trace_id)), lower(hex(span_id)), time_ns, service, instance FROM (SELECT exemplar.*,"
+        " row_number() OVER (PARTITION BY environment_id ORDER BY time_ns DESC) AS place FROM exemplar"
         " JOIN fingerprint ON fingerprint.namespace = exemplar.namespace AND fingerprint.id = exemplar.fingerprint"
-        " JOIN environment ON environment.id = environment_id"
-        " WHERE cluster_id = ? AND length(trace_id) > 0 GROUP BY environment_id ORDER BY max(time_ns) DESC LIMIT ?",
+        " WHERE cluster_id = ? AND length(trace_id) > 0) AS raised JOIN environment ON environment.id = environment_id"
+        " WHERE place = 1 ORDER BY time_ns DESC LIMIT ?",
         [cluster_id, limit],
     )
     return [Raised(row[0], row[1], row[2], f"{row[3]} {row[4]}".strip()) for row in rows]

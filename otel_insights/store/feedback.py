@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.conditions import Condition
 from otel_insights.store import outbox
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 
 Verdict = Literal["wrong", "fixed-it"]
@@ -34,10 +33,12 @@ _OF_CLUSTER = "cluster_id IN (SELECT id FROM cluster WHERE id = ? OR merged_into
 def rejected(db: Database, cluster_id: str) -> list[Conditions]:
     """Read what was called wrong of a cluster, and not taken back by a later word on the same suggestion."""
     rows = db.execute(
-        f"SELECT conditions, verdict, max(id) FROM feedback WHERE {_OF_CLUSTER} GROUP BY suggestion_id",  # noqa: S608
+        "SELECT conditions FROM (SELECT conditions, verdict, row_number() OVER (PARTITION BY suggestion_id"  # noqa: S608
+        f" ORDER BY id DESC) AS place FROM feedback WHERE {_OF_CLUSTER}) AS latest"
+        " WHERE place = 1 AND verdict = 'wrong'",
         [cluster_id, cluster_id],
     )
-    return [conditions_of(json.loads(row[0])) for row in rows if row[1] == "wrong"]
+    return [conditions_of(json.loads(row[0])) for row in rows]
 
 
 def fixes(db: Database, cluster_id: str) -> list[Fix]:

@@ -6,8 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from sqlite_utils import Database
-
+from otel_insights.store.engine import Database
 from otel_insights.store.observation import Observation
 from otel_insights.store.redacted import redactor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 
 def fold(db: Database, namespace: str, most: int) -> list[str]:
@@ -10,12 +10,12 @@ def fold(db: Database, namespace: str, most: int) -> list[str]:
 
     They stay in their clusters with all their counts, and are found again when they are seen again; their examples go.
     """
-    counted = "SELECT count(*) FROM fingerprint WHERE namespace = ? AND NOT folded AND cluster_id IS NOT NULL"
+    counted = "SELECT count(*) FROM fingerprint WHERE namespace = ? AND folded = 0 AND cluster_id IS NOT NULL"
     beyond = db.execute(counted, [namespace]).fetchone()[0] - most
     if beyond <= 0:
         return []
     oldest = db.execute(
-        "SELECT id FROM fingerprint WHERE namespace = ? AND NOT folded AND cluster_id IS NOT NULL"
+        "SELECT id FROM fingerprint WHERE namespace = ? AND folded = 0 AND cluster_id IS NOT NULL"
         " ORDER BY heard_ns, last_seen_ns, id LIMIT ?",
         [namespace, beyond],
     )

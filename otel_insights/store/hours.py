@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.spikes import HOUR_NS, KEPT_HOURS
 from otel_insights.store import counts, occurrences
+from otel_insights.store.engine import Database
 
 MOST_AT_ONCE = 20_000
 EXEMPLARS = 8
@@ -19,7 +18,8 @@ def tally(db: Database, now_ns: int, most: int = MOST_AT_ONCE) -> int:
     """
     after = counts.tallied(db)
     upto, found = db.execute(
-        "SELECT max(id), count(*) FROM (SELECT id FROM occurrence WHERE id > ? ORDER BY id LIMIT ?)", [after, most]
+        "SELECT max(id), count(*) FROM (SELECT id FROM occurrence WHERE id > ? ORDER BY id LIMIT ?) AS next",
+        [after, most],
     ).fetchone()
     if not found:
         return 0
@@ -27,10 +27,11 @@ def tally(db: Database, now_ns: int, most: int = MOST_AT_ONCE) -> int:
     counts.add_news(db)
     db.execute(
         "INSERT INTO fingerprint_hour SELECT namespace, fingerprint, hour, sum(weight) FROM news WHERE hour >= ?"
-        " GROUP BY 1, 2, 3 ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
+        " GROUP BY 1, 2, 3 ON CONFLICT (namespace, fingerprint, hour)"
+        " DO UPDATE SET weight = fingerprint_hour.weight + excluded.weight",
         [now_ns // HOUR_NS - KEPT_HOURS],
     )
-    db.execute("INSERT OR IGNORE INTO touched SELECT DISTINCT namespace, fingerprint FROM news")
+    db.execute("INSERT INTO touched SELECT DISTINCT namespace, fingerprint FROM news WHERE true ON CONFLICT DO NOTHING")
     _sample(db)
     counts.mark(db, upto)
     return int(found)
@@ -41,9 +42,9 @@ def _sample(db: Database) -> None:
     db.execute(
         "INSERT INTO exemplar SELECT occurrence.namespace, occurrence.fingerprint, occurrence.environment_id, trace_id,"
         " span_id, time_ns FROM (SELECT max(latest) AS id FROM news GROUP BY namespace, fingerprint, environment_id)"
-        " JOIN occurrence USING (id) WHERE true"
-        " ON CONFLICT DO UPDATE SET trace_id = excluded.trace_id, span_id = excluded.span_id,"
-        " time_ns = excluded.time_ns WHERE excluded.time_ns >= exemplar.time_ns"
+        " AS newest JOIN occurrence USING (id) WHERE true"
+        " ON CONFLICT (namespace, fingerprint, environment_id) DO UPDATE SET trace_id = excluded.trace_id,"
+        " span_id = excluded.span_id, time_ns = excluded.time_ns WHERE excluded.time_ns >= exemplar.time_ns"
     )
     db.execute(
         "DELETE FROM exemplar WHERE (namespace, fingerprint, environment_id) IN ("
@@ -52,7 +53,7 @@ def _sample(db: Database) -> None:
         "  ORDER BY failure.first_seen_ns DESC, exemplar.environment_id DESC) AS place FROM exemplar"
         "  JOIN touched USING (namespace, fingerprint)"
         "  JOIN failure ON failure.namespace = exemplar.namespace AND failure.fingerprint = exemplar.fingerprint"
-        "  AND failure.environment_id = exemplar.environment_id) WHERE place > ?)",
+        "  AND failure.environment_id = exemplar.environment_id) AS placed WHERE place > ?)",
         [EXEMPLARS],
     )
 

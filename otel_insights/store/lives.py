@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.lifecycle import RECENT_NS, Life, Seen
 from otel_insights.store.clusters import Exemplar
+from otel_insights.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,8 @@ def get(db: Database, cluster_id: str) -> Life | None:
 def put(db: Database, cluster_id: str, life: Life) -> None:
     """Write a cluster's life."""
     db.execute(
-        "INSERT OR REPLACE INTO cluster_life VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO cluster_life VALUES (?, ?, ?, ?, ?) ON CONFLICT (cluster_id) DO UPDATE SET state = excluded.state,"
+        " since_ns = excluded.since_ns, until_ns = excluded.until_ns, resolved_by = excluded.resolved_by",
         [cluster_id, life.state, life.since_ns, life.until_ns, life.resolved_by],
     )
 
@@ -66,7 +66,8 @@ _DUE = """
            resolved_by, min(first_seen_ns), min(max(last_seen_ns), max(heard_ns)), max(heard_ns)
     FROM due JOIN cluster ON cluster.id = due.id JOIN fingerprint ON fingerprint.cluster_id = cluster.id
     LEFT JOIN cluster_life ON cluster_life.cluster_id = cluster.id
-    WHERE occurrences > 0 AND due.id > :after GROUP BY cluster.id ORDER BY cluster.id LIMIT :most
+    WHERE occurrences > 0 AND due.id > :after GROUP BY cluster.id, cluster_life.cluster_id
+    ORDER BY cluster.id LIMIT :most
 """
 
 
@@ -125,13 +126,14 @@ class Witness:
 def witnesses(db: Database, cluster_id: str, limit: int = 10) -> list[Witness]:
     """Show occurrences of a cluster, one for each environment, those that began to fail last first."""
     rows = db.execute(
-        "SELECT hex(trace_id), hex(span_id), max(time_ns), service, instance FROM fingerprint"
+        "SELECT hex(trace_id), hex(span_id), time_ns, service, instance FROM (SELECT exemplar.*,"
+        " row_number() OVER (PARTITION BY exemplar.environment_id ORDER BY time_ns DESC) AS place,"
+        " min(failure.first_seen_ns) OVER (PARTITION BY exemplar.environment_id) AS began FROM fingerprint"
         " JOIN exemplar ON exemplar.namespace = fingerprint.namespace AND exemplar.fingerprint = fingerprint.id"
-        " JOIN environment ON environment.id = exemplar.environment_id"
         " JOIN failure ON failure.namespace = exemplar.namespace AND failure.fingerprint = exemplar.fingerprint"
-        " AND failure.environment_id = exemplar.environment_id WHERE cluster_id = ?"
-        " GROUP BY exemplar.environment_id"
-        " ORDER BY min(failure.first_seen_ns) DESC, exemplar.environment_id DESC LIMIT ?",
+        " AND failure.environment_id = exemplar.environment_id WHERE cluster_id = ?) AS raised"
+        " JOIN environment ON environment.id = environment_id"
+        " WHERE place = 1 ORDER BY began DESC, environment_id DESC LIMIT ?",
         [cluster_id, limit],
     )
     return [Witness(row[0].lower(), row[1].lower(), *row[2:]) for row in rows]

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.line_patterns import LONGEST_PATTERN, LinePattern
-from otel_insights.store import log_views, templates
+from otel_insights.store import log_views, settings, templates
 from otel_insights.store.corrections import PERSON, WrongCorrection
+from otel_insights.store.engine import Database
 
 _SETTING = "log_corrections"
 _LONGEST_NAME = 300
@@ -20,12 +19,11 @@ _MOST_PATTERNS = 500
 
 def revision(db: Database) -> int:
     """Tell how many corrections there have been that a running service has to heed."""
-    row = db.execute("SELECT value FROM setting WHERE name = ?", [_SETTING]).fetchone()
-    return int(row[0]) if row else 0
+    return int(settings.get(db, _SETTING) or 0)
 
 
 def _revise(db: Database) -> None:
-    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_SETTING, str(revision(db) + 1)])
+    settings.put(db, _SETTING, str(revision(db) + 1))
 
 
 def template_of(db: Database, id_: str) -> str:
@@ -97,7 +95,7 @@ def add_pattern(db: Database, glob: str, namespace: str, service: str, now_ns: i
     if db.execute("SELECT count(*) FROM log_pattern").fetchone()[0] >= _MOST_PATTERNS:
         raise WrongCorrection(f"expected at most {_MOST_PATTERNS} patterns: remove some first")
     db.execute(
-        "INSERT OR IGNORE INTO log_pattern (namespace, service, glob, created_ns) VALUES (?, ?, ?, ?)",
+        "INSERT INTO log_pattern (namespace, service, glob, created_ns) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [namespace, service, glob, now_ns],
     )
     _revise(db)

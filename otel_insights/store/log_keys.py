@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store import settings
+from otel_insights.store.engine import Database
 
 _SETTING: Final = "log_keys"
 
@@ -42,15 +43,19 @@ def add(db: Database, keys: Sequence[int]) -> set[int]:
     return known
 
 
+_EACH: Final = "CAST(value AS BIGINT)"
 _ADD: Final = [
-    f"INSERT OR IGNORE INTO log_key_{one} SELECT value FROM json_each(?)"  # noqa: S608 - names of ours
-    f" WHERE NOT EXISTS (SELECT 1 FROM log_key_{1 - one} WHERE key = value)"
+    f"INSERT INTO log_key_{one} SELECT {_EACH} FROM json_each(?)"  # noqa: S608 - names of ours
+    f" WHERE NOT EXISTS (SELECT 1 FROM log_key_{1 - one} WHERE key = {_EACH}) ON CONFLICT DO NOTHING"
     for one in (0, 1)
 ]
-_REFRESH: Final = [f"INSERT OR IGNORE INTO log_key_{one} SELECT value FROM json_each(?)" for one in (0, 1)]  # noqa: S608
+_REFRESH: Final = [
+    f"INSERT INTO log_key_{one} SELECT {_EACH} FROM json_each(?) WHERE true ON CONFLICT DO NOTHING"  # noqa: S608 - as above
+    for one in (0, 1)
+]
 _KNOWN: Final = (
-    "SELECT value FROM json_each(?) WHERE EXISTS (SELECT 1 FROM log_key_0 WHERE key = value)"
-    " OR EXISTS (SELECT 1 FROM log_key_1 WHERE key = value)"
+    f"SELECT {_EACH} FROM json_each(?) WHERE EXISTS (SELECT 1 FROM log_key_0 WHERE key = {_EACH})"  # noqa: S608
+    f" OR EXISTS (SELECT 1 FROM log_key_1 WHERE key = {_EACH})"
 )
 
 
@@ -70,12 +75,12 @@ def _count(db: Database, current: int) -> int:
 
 def _generation(db: Database) -> tuple[int, int]:
     """Tell the table that is written, and since when; 0 if nobody has said."""
-    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_SETTING]).fetchone()
-    if row is None:
+    said = settings.get(db, _SETTING)
+    if said is None:
         return 0, 0
-    current, since = str(row[0]).split()
+    current, since = said.split()
     return int(current), int(since)
 
 
 def _save(db: Database, current: int, since_ns: int) -> None:
-    db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_SETTING, f"{current} {since_ns}"])
+    settings.put(db, _SETTING, f"{current} {since_ns}")

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
-
+from otel_insights.store.engine import Database
 from otel_insights.store.templates import Example
 
 _ORDER = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
@@ -55,7 +54,7 @@ def totals(db: Database, most: int = 1000) -> list[LogCount]:
     rows = db.execute(
         "WITH first AS (SELECT id, service FROM log_template WHERE merged_into IS NULL ORDER BY rowid LIMIT ?)"
         " SELECT coalesce(service, ''), coalesce(id, ''), severity, sum(weight) FROM log_template_count"
-        " LEFT JOIN first ON first.id = template_id GROUP BY id, severity",
+        " LEFT JOIN first ON first.id = template_id GROUP BY id, service, severity ORDER BY 2, 3",
         [most],
     )
     return [LogCount(*row) for row in rows]
@@ -98,8 +97,8 @@ def page(db: Database, *, after: str = "", limit: int = 500, wanted: Wanted | No
         "SELECT id, namespace, service, text, name FROM log_template WHERE id > :after AND merged_into IS NULL"
         " AND EXISTS (SELECT 1 FROM log_template_count WHERE template_id = id"
         " AND (:severity = '' OR severity = :severity))"
-        " AND (:namespace IS NULL OR namespace = :namespace) AND (:service IS NULL OR service = :service)"
-        " AND (:text = '' OR instr(lower(text), :text) OR instr(lower(name), :text)) ORDER BY id LIMIT :limit",
+        " AND namespace = coalesce(:namespace, namespace) AND service = coalesce(:service, service)"
+        " AND (:text = '' OR instr(lower(text), :text) > 0 OR instr(lower(name), :text) > 0) ORDER BY id LIMIT :limit",
         {
             "after": after,
             "severity": wanted.severity.upper(),
@@ -175,7 +174,7 @@ def _templates(db: Database, rows: Sequence[tuple[str, str, str, str, str]]) -> 
     seen = dict[str, tuple[int, int]]()
     for id_, level, weight, first, last in db.execute(
         "SELECT template_id, severity, weight, first_seen_ns, last_seen_ns FROM log_template_count"
-        " WHERE template_id IN (SELECT value FROM json_each(?))",
+        " WHERE template_id IN (SELECT value FROM json_each(?)) ORDER BY template_id, severity",
         [ids],
     ):
         counted.setdefault(id_, {})[level] = weight
@@ -202,7 +201,7 @@ def surviving(db: Database, id_: str) -> str | None:
 
 def counts(db: Database, id_: str) -> dict[str, float]:
     """Count a template's records by severity."""
-    rows = db.execute("SELECT severity, weight FROM log_template_count WHERE template_id = ?", [id_])
+    rows = db.execute("SELECT severity, weight FROM log_template_count WHERE template_id = ? ORDER BY severity", [id_])
     return dict(rows.fetchall())
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.analysis.nearness import dot, frequencies
+from otel_insights.store.engine import Database
 
 _MOST_COMPARED = 500
 _LEAST_SIMILAR = 0.8
@@ -16,8 +15,8 @@ def clusters_like(db: Database, print_: Fingerprint, namespace: str | None = Non
     """List clusters that an error may belong to, best first: of the same fingerprint, else of like texts."""
     rows = db.execute(
         "SELECT cluster_id FROM fingerprint WHERE id = ? AND cluster_id IS NOT NULL"
-        " AND (? IS NULL OR namespace = ?) ORDER BY occurrences DESC",
-        [print_.id, namespace, namespace],
+        " AND namespace = coalesce(?, namespace) ORDER BY occurrences DESC",
+        [print_.id, namespace],
     ).fetchall()
     return list(dict.fromkeys(row[0] for row in rows)) or _like(db, print_, namespace)
 
@@ -26,9 +25,9 @@ def _like(db: Database, print_: Fingerprint, namespace: str | None) -> list[str]
     short = print_.exception_type.rpartition(".")[2]
     rows = db.execute(
         "SELECT cluster_id, title FROM fingerprint WHERE (exception_type = ? OR exception_type = ?"
-        " OR substr(exception_type, -length(?) - 1) = '.' || ?) AND cluster_id IS NOT NULL AND occurrences > 0"
-        " AND (? IS NULL OR namespace = ?) ORDER BY occurrences DESC LIMIT ?",
-        [print_.exception_type, short, short, short, namespace, namespace, _MOST_COMPARED],
+        " OR substr(exception_type, length(exception_type) - length(?)) = '.' || ?) AND cluster_id IS NOT NULL"
+        " AND occurrences > 0 AND namespace = coalesce(?, namespace) ORDER BY occurrences DESC LIMIT ?",
+        [print_.exception_type, short, short, short, namespace, _MOST_COMPARED],
     ).fetchall()
     wanted = frequencies(print_.title)
     found: dict[str, float] = {}

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlite_utils import Database
-
 from otel_insights.store import windows
+from otel_insights.store.engine import Database
 
 
 class KnownSeries(NamedTuple):
@@ -26,7 +25,8 @@ class KnownSeries(NamedTuple):
 def put(db: Database, packed: bytes, series: Iterable[KnownSeries], now_ns: int, most: int) -> None:
     """Add points to the window, and what is to be noted of their series: that they are, or are still, in use."""
     db.conn.executemany(
-        "INSERT INTO metric_series VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET used_ns = excluded.used_ns",
+        "INSERT INTO metric_series VALUES (?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (number) DO UPDATE SET used_ns = excluded.used_ns",
         [(*one, now_ns) for one in series],
     )
     windows.METRICS.put(db, packed, now_ns, most)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from sqlite_utils import Database
+from typing import TypeAlias
 
+import sqlite_utils
+
+from otel_insights.store.engine import Database
 from otel_insights.store.schema_anomalies import ANOMALIES
 from otel_insights.store.schema_anomaly_traces import ANOMALY_TRACES
 from otel_insights.store.schema_changes import CHANGES
@@ -23,7 +26,9 @@ from otel_insights.store.schema_template_states import TEMPLATE_STATES
 from otel_insights.store.schema_templates import TEMPLATES
 from otel_insights.store.schema_written_summaries import WRITTEN_SUMMARIES
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (
+Migration: TypeAlias = tuple[str, str]
+"""Its name, and SQL."""
+MIGRATIONS: tuple[Migration, ...] = (
     (
         "0001 exceptions, environments, suggestions",
         """
@@ -130,12 +135,17 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
-def migrate(db: Database) -> None:
-    """Bring a store to the newest schema. Raises RuntimeError for a store written by a newer otel-insights."""
+def migrate(db: sqlite_utils.Database) -> None:
+    """Bring a file to the newest schema. Raises RuntimeError for a store written by a newer otel-insights."""
     db.execute("CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY) WITHOUT ROWID")
-    done = [row["name"] for row in db.query("SELECT name FROM migration ORDER BY name")]
-    known = [name for name, _ in MIGRATIONS]
+    for name, script in missing(db, MIGRATIONS):
+        db.conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nINSERT INTO migration VALUES ('{name}');\nCOMMIT;")
+
+
+def missing(db: Database, migrations: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    """Tell which of the migrations are still to be run. Raises RuntimeError where others have been than these."""
+    done = [row[0] for row in db.execute("SELECT name FROM migration ORDER BY name")]
+    known = [name for name, _ in migrations]
     if done != known[: len(done)]:
         raise RuntimeError(f"the store was written by another version: it holds the migrations {done}, known: {known}")
-    for name, script in MIGRATIONS[len(done) :]:
-        db.conn.executescript(f"BEGIN IMMEDIATE;\n{script}\nINSERT INTO migration VALUES ('{name}');\nCOMMIT;")
+    return migrations[len(done) :]

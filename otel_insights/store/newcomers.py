@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.nearness import nearest
 from otel_insights.store import rules
 from otel_insights.store.clusters import Membership
+from otel_insights.store.engine import Database
 
 _MOST_COMPARED = 32
 _FREQUENT = 3
@@ -59,6 +58,6 @@ def _ruled(db: Database, namespace: str, fingerprint: str) -> str | None:
 def _neighbours(db: Database, namespace: str, block: str) -> Sequence[tuple[str, str]]:
     return db.execute(
         "SELECT signature, cluster_id FROM fingerprint WHERE namespace = ? AND block = ? AND cluster_id IS NOT NULL"
-        " AND occurrences >= ? AND complete ORDER BY occurrences DESC, id LIMIT ?",
+        " AND occurrences >= ? AND complete = 1 ORDER BY occurrences DESC, id LIMIT ?",
         [namespace, block, _FREQUENT, _MOST_COMPARED],
     ).fetchall()

@@ -13,11 +13,10 @@ from functools import lru_cache
 from itertools import chain
 from typing import TypeAlias
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.fingerprint import Fingerprint
 from otel_insights.analysis.occurrences import takes_over
 from otel_insights.store import counts, fingerprints
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import EnvironmentKey, identify
 from otel_insights.store.observation import Observation
 from otel_insights.store.places import Keys, keys_of, place_of
@@ -160,9 +159,9 @@ def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int
     held = {number: place for place in asked for number in batch.recent.at(place)}
     for place, keys in asked.items():
         rows = db.conn.execute(
-            "SELECT key, occurrence_id FROM known WHERE place = ?1 AND key = -1 UNION ALL SELECT key, occurrence_id"
-            " FROM known WHERE place = ?1 AND key IN (SELECT value FROM json_each(?2))",
-            [place, json.dumps(list(keys))],
+            "SELECT key, occurrence_id FROM known WHERE place = :place AND key = -1 UNION ALL SELECT key, occurrence_id"
+            " FROM known WHERE place = :place AND key IN (SELECT CAST(value AS BIGINT) FROM json_each(:keys))",
+            {"place": place, "keys": json.dumps(list(keys))},
         )
         for key, number in rows:
             if key == -1:
@@ -172,7 +171,8 @@ def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int
     _read_keys(db, batch, held)
     if unread := [number for number in set(batch.known.values()) if number not in batch.raises]:
         rows = db.conn.execute(
-            "SELECT id, fingerprint, complete FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
+            "SELECT id, fingerprint, complete FROM occurrence"
+            " WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
             [json.dumps(unread)],
         )
         batch.raises.update({number: _Raise(number, print_, bool(complete)) for number, print_, complete in rows})
@@ -181,7 +181,8 @@ def _recall(db: Database, batch: _Batch, shared: Sequence[tuple[Observation, int
 def _read_keys(db: Database, batch: _Batch, held: Mapping[int, int]) -> None:
     """Read occurrences, given where they may lie, with their keys."""
     rows = db.conn.execute(
-        "SELECT id, fingerprint, complete, place, keys FROM occurrence WHERE id IN (SELECT value FROM json_each(?))",
+        "SELECT id, fingerprint, complete, place, keys FROM occurrence"
+        " WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
         [json.dumps(list(held))],
     )
     for number, print_, complete, place, keys in rows:
@@ -277,7 +278,11 @@ def _save(db: Database, batch: _Batch) -> None:
         batch.recent.extend(raised.id, [place], now_ns)
         raised.keys = None
     if batch.joined:
-        db.conn.executemany("INSERT OR REPLACE INTO known VALUES (?, ?, ?)", batch.joined)
+        db.conn.executemany(
+            "INSERT INTO known VALUES (?, ?, ?) ON CONFLICT (place, key)"
+            " DO UPDATE SET occurrence_id = excluded.occurrence_id",
+            batch.joined,
+        )
     batch.begun, batch.joined = [], []
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store import settings
+from otel_insights.store.engine import Database
 
 MOST_KEPT: Final = 100_000
 """Findings, sent or not: where nothing takes any, the oldest make room, and are counted."""
@@ -40,13 +41,12 @@ def put(db: Database, findings: Iterable[Finding]) -> None:
     lost = db.conn.execute("DELETE FROM outbox WHERE id <= ? AND sent_ns IS NULL", [last - MOST_KEPT]).rowcount
     db.conn.execute("DELETE FROM outbox WHERE id <= ?", [last - MOST_KEPT])
     if lost:
-        db.conn.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", [_DROPPED, str(dropped(db) + lost)])
+        settings.put(db, _DROPPED, str(dropped(db) + lost))
 
 
 def dropped(db: Database) -> int:
     """Tell how many findings have made room before they had left, since the store began."""
-    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_DROPPED]).fetchone()
-    return int(row[0]) if row else 0
+    return int(settings.get(db, _DROPPED) or 0)
 
 
 def waiting(db: Database, limit: int = 500) -> list[Waiting]:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store import settings
+from otel_insights.store.engine import Database
 
+_INDEXED: Final = "indexed"
 _MOST_AT_ONE_PLACE: Final = 256
 
 
@@ -92,13 +94,13 @@ class Recent:
 
 _ASKED: Final = """
     SELECT (SELECT coalesce(max(id), 0) FROM occurrence), (SELECT value FROM setting WHERE name = 'indexed'),
-    place, recorded_ns FROM (SELECT 1) LEFT JOIN occurrence ON id = ?
+    place, recorded_ns FROM (SELECT 1) AS once LEFT JOIN occurrence ON id = ?
 """
 
 
 def indexed(db: Database) -> int:
     """Tell the number of the last occurrence whose keys are in the index."""
-    return int(db.conn.execute("SELECT value FROM setting WHERE name = 'indexed'").fetchone()[0])
+    return int(settings.get(db, _INDEXED) or 0)
 
 
 def index(db: Database) -> None:
@@ -111,16 +113,16 @@ def index(db: Database) -> None:
     after = indexed(db)
     of_new = {"after": after, "last": last}
     first = db.conn.execute(
-        "INSERT OR IGNORE INTO known SELECT place, -1, id FROM occurrence WHERE id > :after AND id <= :last"
-        " ORDER BY place, id",
+        "INSERT INTO known SELECT place, -1, id FROM occurrence WHERE id > :after AND id <= :last"
+        " ORDER BY place, id ON CONFLICT DO NOTHING",
         of_new,
     ).rowcount
     if first < last - after:
         db.conn.execute(
-            "INSERT OR IGNORE INTO known SELECT place, value, occurrence.id FROM occurrence,"
+            "INSERT INTO known SELECT place, CAST(value AS BIGINT), occurrence.id FROM occurrence,"
             " json_each('[' || keys || ']') WHERE occurrence.id > :after AND occurrence.id <= :last"
             " AND NOT EXISTS (SELECT 1 FROM known WHERE known.place = occurrence.place AND known.key = -1"
-            " AND known.occurrence_id = occurrence.id) ORDER BY 1, 2",
+            " AND known.occurrence_id = occurrence.id) ORDER BY 1, 2 ON CONFLICT DO NOTHING",
             of_new,
         )
-    db.conn.execute("UPDATE setting SET value = max(CAST(value AS INTEGER), ?) WHERE name = 'indexed'", [last])
+    settings.put(db, _INDEXED, str(max(after, last)))

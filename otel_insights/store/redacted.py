@@ -6,9 +6,9 @@ import json
 import secrets
 from typing import Final
 
-from sqlite_utils import Database
-
 from otel_insights.redaction import COUNT, Redactor
+from otel_insights.store import settings
+from otel_insights.store.engine import Database
 
 IDENTITY: Final = frozenset(
     {"service.name", "service.namespace", "service.instance.id", "service.version", "host.name"}
@@ -22,13 +22,12 @@ def redactor(db: Database) -> Redactor:
 
     For attributes of telemetry; a store that is only read has a salt since it was first written.
     """
-    row = db.conn.execute("SELECT value FROM setting WHERE name = ?", [_SALT]).fetchone()
-    return Redactor(salt=row[0] if row else "", kept=IDENTITY)
+    return Redactor(salt=settings.get(db, _SALT) or "", kept=IDENTITY)
 
 
 def season(db: Database) -> None:
     """Give a new store its salt."""
-    db.execute("INSERT OR IGNORE INTO setting VALUES (?, ?)", [_SALT, secrets.token_hex(16)])
+    settings.ensure(db, _SALT, secrets.token_hex(16))
 
 
 def object_text(clean: Redactor, text: str) -> str:

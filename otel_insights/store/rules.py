@@ -6,11 +6,10 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.rules import LONGEST_PATTERN, Rule
 from otel_insights.store import corrections
 from otel_insights.store.corrections import PERSON, WrongCorrection
+from otel_insights.store.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +26,8 @@ def in_force(db: Database, namespace: str | None = None) -> list[StoredRule]:
     """List the rules, of a namespace or all; of those that match, the first one decides."""
     rows = db.execute(
         "SELECT id, namespace, cluster_id, exception_type, message, frame FROM rule"
-        " WHERE ? IS NULL OR namespace = ? ORDER BY id",
-        [namespace, namespace],
+        " WHERE namespace = coalesce(?, namespace) ORDER BY id",
+        [namespace],
     )
     return [StoredRule(row[0], row[1], row[2], Rule(*row[3:])) for row in rows]
 
@@ -47,10 +46,10 @@ def add(db: Database, cluster_id: str, rule: Rule, now_ns: int) -> tuple[int, in
     namespace = corrections.namespace_of(db, cluster_id)
     cursor = db.execute(
         "INSERT INTO rule (namespace, cluster_id, exception_type, message, frame, created_ns)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         [namespace, cluster_id, *patterns, now_ns],
     )
-    number = int(cursor.lastrowid or 0)
+    number = int(cursor.fetchone()[0])
     moved = _place(db, StoredRule(number, namespace, cluster_id, rule), now_ns)
     corrections.revise(db)
     return number, moved
@@ -79,7 +78,7 @@ def _place(db: Database, one: StoredRule, now_ns: int) -> int:
 
 def _pin(db: Database, one: StoredRule, fingerprint: str) -> None:
     db.execute(
-        "INSERT OR IGNORE INTO pin (namespace, fingerprint, cluster_id, rule_id) VALUES (?, ?, ?, ?)",
+        "INSERT INTO pin (namespace, fingerprint, cluster_id, rule_id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         [one.namespace, fingerprint, one.cluster_id, one.id],
     )
 
@@ -121,9 +120,10 @@ def remove(db: Database, number: int) -> None:
     db.execute("DELETE FROM rule WHERE id = ?", [number])
     db.execute(
         "WITH placed AS (SELECT namespace, fingerprint FROM pin WHERE rule_id = ?)"
-        " UPDATE fingerprint SET cluster_id = NULL WHERE (namespace, id) IN placed"
+        " UPDATE fingerprint SET cluster_id = NULL WHERE (namespace, id) IN (SELECT namespace, fingerprint FROM placed)"
         " AND EXISTS (SELECT 1 FROM fingerprint AS other WHERE other.cluster_id = fingerprint.cluster_id"
-        " AND other.occurrences > 0 AND (other.namespace, other.id) NOT IN placed)",
+        " AND other.occurrences > 0 AND (other.namespace, other.id) NOT IN"
+        " (SELECT namespace, fingerprint FROM placed))",
         [number],
     )
     placed = [one[0] for one in db.execute("SELECT fingerprint FROM pin WHERE rule_id = ?", [number])]
@@ -142,7 +142,7 @@ def add_library_module(db: Database, prefix: str, now_ns: int) -> None:
     """Call a module, and what lies in it, no part of the application."""
     if not prefix or len(prefix) > LONGEST_PATTERN or any(letter.isspace() or letter in "*?[]" for letter in prefix):
         raise WrongCorrection(f"expected a module such as shop.retry, got {prefix!r}")
-    db.execute("INSERT OR IGNORE INTO library_module VALUES (?, ?)", [prefix, now_ns])
+    db.execute("INSERT INTO library_module VALUES (?, ?) ON CONFLICT DO NOTHING", [prefix, now_ns])
     corrections.revise(db)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.store import runs
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.runs import EDITABLE, Value, Wanted
 
 
@@ -29,7 +28,7 @@ def differing(db: Database, which: Wanted | Sequence[str], changes: Mapping[str,
     """
     if wrong := changes.keys() - set(EDITABLE):
         raise WrongCorrection(f"expected some of {', '.join(EDITABLE)}, got {', '.join(sorted(wrong))}")
-    other = " OR ".join(f"{key} IS NOT :new_{key}" for key in changes) or "0"
+    other = " OR ".join(f"{key} IS NOT :new_{key}" for key in changes) or "false"
     asked = {f"new_{key}": value for key, value in changes.items()}
     if isinstance(which, Wanted):
         condition, filters = runs.met(which)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Final
 
-from sqlite_utils import Database
-
+from otel_insights.store.engine import Database
 from otel_insights.store.runs import Wanted, met
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 RESULTS: Final = ("discovered", "succeeded", "failed", "skipped")
 """What became of items."""

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlite_utils import Database
-
 from otel_insights.redaction import Redactor
 from otel_insights.store import outbox
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 from otel_insights.store.redacted import object_text, redactor
 
@@ -22,7 +21,6 @@ EDITABLE: Final = (
     "items_succeeded", "items_failed", "items_skipped", "metrics_json", "context_json",
 )  # fmt: skip
 _OF_THE_END: Final = frozenset(EDITABLE) | {"items_discovered"}
-_FILLED: Final = "coalesce(nullif({0}, ''), :{0})"
 MOST_AT_ONCE: Final = 500
 
 
@@ -131,9 +129,14 @@ def _set(db: Database, told: Told, values: Mapping[str, Value], now_ns: int) -> 
     if unknown := values.keys() - set(COLUMNS):
         raise ValueError(f"expected columns of a run, got {', '.join(sorted(unknown))}")
     anew = _OF_THE_END if told.kind == "end" else ()
-    setting = ", ".join(f"{key} = :{key}" if key in anew else f"{key} = {_FILLED.format(key)}" for key in values)
+    setting = ", ".join(f"{key} = :{key}" if key in anew else _filled(key, value) for key, value in values.items())
     asked = {**values, "_event_id": told.event_id, "_now": now_ns}
     db.execute(f"UPDATE run SET {setting}, updated_ns = :_now WHERE event_id = :_event_id", asked)  # noqa: S608
+
+
+def _filled(column: str, value: Value) -> str:
+    known = f"nullif({column}, '')" if isinstance(value, str) else column
+    return f"{column} = coalesce({known}, :{column})"
 
 
 def overdue(db: Database, now_ns: int) -> list[Run]:
@@ -229,7 +232,7 @@ def met(wanted: Wanted) -> tuple[str, dict[str, Any]]:
         "created_ns >= :created_after_ns": wanted.created_after_ns,
         "id < :before_id": wanted.before_id,
     }
-    text = " AND ".join(text for text, value in conditions.items() if value) or "1"
+    text = " AND ".join(text for text, value in conditions.items() if value) or "true"
     return text, asdict(wanted)
 
 
@@ -280,7 +283,7 @@ def forget(db: Database, created_before_ns: int, most_runs: int) -> int:
         (row[0],)
         for row in db.execute(
             # of the oldest alone: a look at all of them, at every analysis, would hold up who writes
-            "SELECT event_id FROM (SELECT event_id, id, created_ns FROM run ORDER BY id LIMIT ?)"
+            "SELECT event_id FROM (SELECT event_id, id, created_ns FROM run ORDER BY id LIMIT ?) AS oldest"
             " WHERE created_ns < ? OR id <= (SELECT max(id) FROM run) - ?",
             [MOST_AT_ONCE, created_before_ns, most_runs],
         )

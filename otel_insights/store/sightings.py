@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 _MINUTE_NS: Final = 60 * 10**9
 _MOST_KEPT = 50_000
@@ -48,9 +48,9 @@ class News:
 def remember(db: Database, sightings: Sequence[Sighting]) -> None:
     """Write sightings; the same again changes nothing."""
     db.conn.executemany(
-        "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-        " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-        " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)",
+        "INSERT INTO sighting VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (namespace, fingerprint, service, version)"
+        " DO UPDATE SET first_seen_ns = min(sighting.first_seen_ns, excluded.first_seen_ns),"
+        " last_seen_ns = max(sighting.last_seen_ns, excluded.last_seen_ns)",
         [(*one, one.time_ns) for one in sightings],
     )
 
@@ -62,7 +62,7 @@ def forget_oldest(db: Database) -> None:
         " service, version FROM (SELECT *, row_number() OVER (PARTITION BY namespace, fingerprint"
         " ORDER BY last_seen_ns DESC) AS late, row_number() OVER (PARTITION BY namespace, fingerprint"
         " ORDER BY first_seen_ns) AS early FROM sighting WHERE (namespace, fingerprint) IN"
-        " (SELECT namespace, fingerprint FROM touched)) WHERE late > ? AND early > 1)",
+        " (SELECT namespace, fingerprint FROM touched)) AS ranked WHERE late > ? AND early > 1)",
         [_MOST_VERSIONS],
     )
 

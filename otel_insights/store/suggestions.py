@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.conditions import claim
 from otel_insights.store import feedback, outbox
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 
 
@@ -55,9 +54,9 @@ def questions(db: Database) -> list[Question]:
 def _fleets(db: Database) -> dict[str, str]:
     """Sum up each namespace's environments: how many, what they are, how much work to a power of two."""
     rows = db.execute(
-        "SELECT namespace, count(*), group_concat(configuration_hash, ''), sum(exposure)"
+        "SELECT namespace, count(*), json_group_array(configuration_hash), sum(exposure)"
         " FROM (SELECT namespace, configuration_hash, exposure FROM environment ORDER BY namespace, id)"
-        " GROUP BY namespace"
+        " AS ordered GROUP BY namespace"
     )
     return {row[0]: f"{row[1]}.{_hash(row[2])}.{int(row[3] or 0).bit_length()}" for row in rows}
 
@@ -102,8 +101,9 @@ def page(
     """Read suggestions in order of their ids, after that one, each with whether it holds; `withdrawn` None: all."""
     rows = db.execute(
         "SELECT id, cluster_id, rank, tier, body, withdrawn_ns IS NULL FROM suggestion WHERE id > ?"
-        " AND tier = coalesce(?, tier) AND (? IS NULL OR (withdrawn_ns IS NOT NULL) = ?) ORDER BY id LIMIT ?",
-        [after, tier, withdrawn, withdrawn, limit],
+        " AND tier = coalesce(?, tier) AND CASE WHEN withdrawn_ns IS NULL THEN 0 ELSE 1 END IN (?, ?)"
+        " ORDER BY id LIMIT ?",
+        [after, tier, *((0, 1) if withdrawn is None else (withdrawn, withdrawn)), limit],
     ).fetchall()
     return [(_with_fixes(row, feedback.fixes(db, row[1])), bool(row[5])) for row in rows]
 
@@ -120,11 +120,9 @@ def established(db: Database) -> list[StoredSuggestion]:
 def latest_established(db: Database, most: int) -> list[StoredSuggestion]:
     """Read the best established suggestion of each cluster that has one, the latest found first."""
     rows = db.execute(
-        "SELECT id, cluster_id, rank, tier, body, max(created_ns) FROM suggestion"
-        " JOIN (SELECT cluster_id AS of_cluster, min(rank) AS best FROM suggestion WHERE tier = 'established'"
-        "  AND withdrawn_ns IS NULL GROUP BY cluster_id) ON cluster_id = of_cluster AND rank = best"
-        " WHERE withdrawn_ns IS NULL AND tier = 'established' GROUP BY cluster_id"
-        " ORDER BY max(created_ns) DESC, cluster_id LIMIT ?",
+        "SELECT id, cluster_id, rank, tier, body FROM (SELECT *, row_number() OVER (PARTITION BY cluster_id"
+        " ORDER BY rank, created_ns DESC, id) AS place FROM suggestion WHERE tier = 'established'"
+        " AND withdrawn_ns IS NULL) AS best WHERE place = 1 ORDER BY created_ns DESC, cluster_id LIMIT ?",
         [most],
     ).fetchall()
     return [_with_fixes(row, feedback.fixes(db, row[1])) for row in rows]

@@ -6,10 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.log_states import NEW, SURGING, VANISHED, new_hours
 from otel_insights.store import log_views, template_states
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate, Wanted
 from otel_insights.store.templates import HOUR_NS
 
@@ -35,9 +34,9 @@ def listed(
 ) -> list[LogTemplate]:
     """List templates behind the place given. The counts have to be folded."""
     column = ORDERS[order]
-    behind = f"({column}, id) < (:place, :id)" if after else "1"
+    behind = f"({column}, id) < (:place, :id)" if after else "true"
     rows = db.execute(
-        f"SELECT id FROM ({_FOUND}) WHERE {_STATE[state]} AND {behind}"  # noqa: S608 - of ours
+        f"SELECT id FROM ({_FOUND}) AS found WHERE {_STATE[state]} AND {behind}"  # noqa: S608 - of ours
         f" ORDER BY {column} DESC, id DESC LIMIT :limit",
         {
             "namespace": wanted.namespace,
@@ -60,8 +59,8 @@ _FOUND = """
            min(first_seen_ns) AS first_seen_ns, max(last_seen_ns) AS last_seen_ns
     FROM log_template JOIN log_template_count ON template_id = id
     WHERE merged_into IS NULL
-      AND (:namespace IS NULL OR namespace = :namespace) AND (:service IS NULL OR service = :service)
-      AND (:text = '' OR instr(lower(text), :text) OR instr(lower(name), :text) OR id = :text)
+      AND namespace = coalesce(:namespace, namespace) AND service = coalesce(:service, service)
+      AND (:text = '' OR instr(lower(text), :text) > 0 OR instr(lower(name), :text) > 0 OR id = :text)
       AND (:severity = '' OR id IN (SELECT template_id FROM log_template_count WHERE upper(severity) = :severity))
     GROUP BY id
 """
@@ -69,8 +68,9 @@ _TOLD = "told_state = :state"
 _FIRST = """told_state = '' AND EXISTS (
     SELECT 1 FROM json_each(:new) WHERE namespace = json_extract(value, '$[0]')
     AND service = json_extract(value, '$[1]')
-    AND first_seen_ns / :hour_ns BETWEEN json_extract(value, '$[2]') AND json_extract(value, '$[3]'))"""
-_STATE: Mapping[str, str] = {"": "1", NEW: _FIRST, SURGING: _TOLD, VANISHED: _TOLD}
+    AND first_seen_ns / :hour_ns BETWEEN CAST(json_extract(value, '$[2]') AS BIGINT)
+        AND CAST(json_extract(value, '$[3]') AS BIGINT))"""
+_STATE: Mapping[str, str] = {"": "true", NEW: _FIRST, SURGING: _TOLD, VANISHED: _TOLD}
 
 
 def _hours_of_new(db: Database) -> str:

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.spikes import KEPT_HOURS
 from otel_insights.store import outbox
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 from otel_insights.store.templates import HOUR_NS
 

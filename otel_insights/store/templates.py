@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sqlite_utils import Database
-
 from otel_insights.analysis.spikes import KEPT_HOURS
 from otel_insights.analysis.template import Kept
 from otel_insights.store import log_keys, outbox, windows
+from otel_insights.store.engine import Database
 from otel_insights.store.outbox import Finding
 
 EXAMPLES = 3
@@ -94,8 +93,8 @@ def _without(records: Iterable[Record], known: set[int]) -> Mapping[Place, Count
 
 def _note(db: Database, counted: Mapping[Place, Counted]) -> None:
     """Let counts wait until there are some, since the same templates come again and again."""
-    waiting = db.conn.execute("INSERT INTO log_tally (counted) VALUES (?)", [_rows(counted)]).lastrowid
-    if waiting is not None and waiting >= _MOST_WAITING:
+    db.conn.execute("INSERT INTO log_tally (counted) VALUES (?)", [_rows(counted)])
+    if db.conn.execute("SELECT count(*) FROM log_tally").fetchone()[0] >= _MOST_WAITING:
         fold(db)
 
 
@@ -133,24 +132,32 @@ def _count(db: Database, counted: Mapping[Place, Counted]) -> None:
     db.execute(_COUNT_HOURS, [text])
 
 
-_FIELDS = [f"json_extract(value, '$[{number}]')" for number in range(6)]
+_TYPES = ("TEXT", "TEXT", "BIGINT", "DOUBLE PRECISION", "BIGINT", "BIGINT")
+_FIELDS = [f"CAST(json_extract(value, '$[{number}]') AS {type_})" for number, type_ in enumerate(_TYPES)]
+_ADD_COUNT = (
+    "ON CONFLICT (template_id, severity) DO UPDATE SET weight = log_template_count.weight + excluded.weight,"
+    " first_seen_ns = min(log_template_count.first_seen_ns, excluded.first_seen_ns),"
+    " last_seen_ns = max(log_template_count.last_seen_ns, excluded.last_seen_ns)"
+)
+_ADD_HOUR = (
+    "ON CONFLICT (template_id, hour, severity) DO UPDATE SET weight = log_template_hour.weight + excluded.weight"
+)
+_ID, _SEVERITY, _HOUR, _WEIGHT, _FIRST, _LAST = _FIELDS
 # An upsert that selects needs a WHERE, lest ON be taken for the one of a join (sqlite.org/lang_upsert.html).
 _COUNT = (
-    f"INSERT INTO log_template_count SELECT {_FIELDS[0]}, {_FIELDS[1]}, {_FIELDS[3]}, {_FIELDS[4]}, {_FIELDS[5]}"  # noqa: S608 - names of ours
-    " FROM json_each(?) WHERE true ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
-    " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-    " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)"
+    f"INSERT INTO log_template_count SELECT {_ID}, {_SEVERITY}, sum({_WEIGHT}), min({_FIRST}), max({_LAST})"  # noqa: S608 - names of ours
+    f" FROM json_each(?) WHERE true GROUP BY 1, 2 {_ADD_COUNT}"
 )
 _COUNT_HOURS = (
-    f"INSERT INTO log_template_hour SELECT {_FIELDS[0]}, {_FIELDS[2]}, {_FIELDS[1]}, {_FIELDS[3]} FROM json_each(?)"  # noqa: S608 - names of ours
-    " WHERE true ON CONFLICT DO UPDATE SET weight = weight + excluded.weight"
+    f"INSERT INTO log_template_hour SELECT {_ID}, {_HOUR}, {_SEVERITY}, sum({_WEIGHT}) FROM json_each(?)"  # noqa: S608 - names of ours
+    f" WHERE true GROUP BY 1, 2, 3 {_ADD_HOUR}"
 )
 
 
 def _exemplify(db: Database, examples: Iterable[Example]) -> None:
     db.conn.executemany(
-        "INSERT OR IGNORE INTO log_template_example SELECT ?, ?, ?, ?, ?, ?"
-        " WHERE (SELECT count(*) FROM log_template_example WHERE template_id = ?) < ?",
+        "INSERT INTO log_template_example SELECT ?, ?, ?, ?, ?, ?"
+        " WHERE (SELECT count(*) FROM log_template_example WHERE template_id = ?) < ? ON CONFLICT DO NOTHING",
         [(*one, one.template_id, EXAMPLES) for one in examples],
     )
 
@@ -162,7 +169,8 @@ def _learn(db: Database, changed: Sequence[tuple[Service, Kept]], now_ns: int) -
         " merged_into) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET text = excluded.text,"
         " tokens = excluded.tokens, gaps = excluded.gaps, opens = excluded.opens, mined = excluded.mined,"
         " sites = excluded.sites, hits = excluded.hits,"
-        " merged_into = CASE merged_by WHEN '' THEN excluded.merged_into ELSE merged_into END",
+        " merged_into = CASE log_template.merged_by WHEN '' THEN excluded.merged_into"
+        " ELSE log_template.merged_into END",
         [
             (
                 one.id,
@@ -188,15 +196,13 @@ def _learn(db: Database, changed: Sequence[tuple[Service, Kept]], now_ns: int) -
 def join(db: Database, old: str, into: str) -> None:
     """Let what was counted under one id count under another."""
     db.execute(
-        "INSERT INTO log_template_count SELECT ?, severity, weight, first_seen_ns, last_seen_ns FROM log_template_count"
-        " WHERE template_id = ? ON CONFLICT DO UPDATE SET weight = weight + excluded.weight,"
-        " first_seen_ns = min(first_seen_ns, excluded.first_seen_ns),"
-        " last_seen_ns = max(last_seen_ns, excluded.last_seen_ns)",
+        "INSERT INTO log_template_count SELECT ?, severity, weight, first_seen_ns, last_seen_ns FROM log_template_count"  # noqa: S608
+        f" WHERE template_id = ? {_ADD_COUNT}",
         [into, old],
     )
     db.execute(
-        "INSERT INTO log_template_hour SELECT ?, hour, severity, weight FROM log_template_hour WHERE template_id = ?"
-        " ON CONFLICT DO UPDATE SET weight = weight + excluded.weight",
+        "INSERT INTO log_template_hour SELECT ?, hour, severity, weight FROM log_template_hour WHERE template_id = ?"  # noqa: S608
+        f" {_ADD_HOUR}",
         [into, old],
     )
     for table in ("log_template_count", "log_template_hour", "log_template_example"):
@@ -209,7 +215,7 @@ def known(db: Database, namespace: str, service: str, most: int) -> list[Kept]:
     rows = db.execute(
         "SELECT * FROM (SELECT rowid, id, text, tokens, gaps, opens, mined, sites, hits, merged_into FROM log_template"
         " WHERE namespace = ? AND service = ? ORDER BY merged_into IS NULL DESC, created_ns DESC, rowid DESC LIMIT ?)"
-        " ORDER BY rowid",
+        " AS latest ORDER BY rowid",
         [namespace, service, most],
     )
     return [
@@ -267,7 +273,7 @@ def forget(db: Database, now_ns: int, most: int) -> list[Service]:
         return []
     rows = db.execute(
         "SELECT id, namespace, service FROM log_template LEFT JOIN (SELECT template_id, max(last_seen_ns) AS heard"
-        " FROM log_template_count GROUP BY template_id) ON template_id = id WHERE merged_into IS NULL"
+        " FROM log_template_count GROUP BY template_id) AS counted ON template_id = id WHERE merged_into IS NULL"
         " ORDER BY coalesce(heard, 0), created_ns, id LIMIT ?",
         [many - most],
     ).fetchall()

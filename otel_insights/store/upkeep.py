@@ -1,16 +1,17 @@
-"""Looking after a store's file, beside a service that may be using it: copies, checks, schema, the room it takes."""
+"""Looking after a store, beside a service that may be using it: copies, checks, schema, the room it takes."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlite_utils import Database
 
 from otel_insights.errors import ConfigError
-from otel_insights.store.database import path_of
+from otel_insights.store.condition import Condition
+from otel_insights.store.existing import file_of
+from otel_insights.store.location import explaining, is_postgres
 from otel_insights.store.migrations import MIGRATIONS, migrate
 
 _PATIENCE = 30
@@ -19,41 +20,14 @@ _PAGES_AT_ONCE = 4096
 """16 MB between two moments in which a service may write."""
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What a look at a whole file finds."""
-
-    path: Path
-    integrity: tuple[str, ...]
-    """What SQLite found wrong; empty: nothing."""
-    dangling: int
-    """Rows that point at rows which are not there."""
-    pending: tuple[str, ...]
-    """Migrations that this version would bring; empty: none."""
-    unknown: tuple[str, ...]
-    """Migrations of a newer version."""
-    bytes: int
-    free_bytes: int
-    """Of these, how many `vacuum` would give back."""
-    rows: dict[str, int]
-
-    @property
-    def is_sound(self) -> bool:
-        """Tell whether a service of this version can run on it."""
-        return not (self.integrity or self.dangling or self.unknown)
-
-
-def existing(url: str) -> Path:
-    """Give the file of a store that exists. Raises ConfigError for any other URL."""
-    path = path_of(url)
-    if path is None or not path.exists():
-        raise ConfigError("store.url", f"expected a store that exists, as sqlite:///FILE, got {url!r}")
-    return path
-
-
 def check(url: str) -> Condition:
-    """Read a whole file and say how it is. Raises ConfigError where there is no store."""
-    path = existing(url)
+    """Read a whole store and say how it is. Raises ConfigError where there is none."""
+    if is_postgres(url):
+        with explaining(url):
+            from otel_insights.store import postgres_upkeep  # noqa: PLC0415 - an extra of its own
+
+            return postgres_upkeep.check(url)
+    path = file_of(url)
     try:
         with closing(_opened(path, "ro")) as connection:
             return _condition(path, connection)
@@ -70,7 +44,7 @@ def _condition(path: Path, connection: sqlite3.Connection) -> Condition:
         connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size", "freelist_count")
     )
     return Condition(
-        path=path,
+        store=str(path),
         integrity=() if said == ["ok"] else tuple(said),
         dangling=dangling,
         pending=tuple(name for name in known if name not in done),
@@ -91,7 +65,9 @@ def backup(url: str, target: Path) -> int:
     A service may go on writing meanwhile (https://www.sqlite.org/backup.html). Raises ConfigError where there is no
     store, FileExistsError where the target is there already, OSError where it cannot be written or is not whole.
     """
-    path = existing(url)
+    if is_postgres(url):
+        raise ConfigError("store.url", "expected sqlite:///FILE; `pg_dump --schema otel_insights` copies this store")
+    path = file_of(url)
     target.touch(mode=0o600, exist_ok=False)
     try:
         with closing(_opened(path, "ro")) as source, closing(_opened(target, "rw")) as copy:
@@ -111,7 +87,12 @@ def bring_up(url: str) -> tuple[str, ...]:
 
     Raises ConfigError where there is no store, or one of a newer version.
     """
-    path = existing(url)
+    if is_postgres(url):
+        with explaining(url):
+            from otel_insights.store import postgres_upkeep  # noqa: PLC0415 - an extra of its own
+
+            return postgres_upkeep.bring_up(url)
+    path = file_of(url)
     try:
         with closing(_opened(path, "rw")) as connection:
             pending = _condition(path, connection).pending
@@ -126,7 +107,12 @@ def vacuum(url: str) -> int:
 
     Raises ConfigError where there is no store, or where a service holds it for longer than half a minute.
     """
-    path = existing(url)
+    if is_postgres(url):
+        with explaining(url):
+            from otel_insights.store import postgres_upkeep  # noqa: PLC0415 - an extra of its own
+
+            return postgres_upkeep.vacuum(url)
+    path = file_of(url)
     before = path.stat().st_size
     try:
         with closing(_opened(path, "rw")) as connection:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 _MOST_AT_ONCE = 500
 
@@ -46,9 +46,9 @@ class Window:
     ) -> Iterator[Block]:
         """Give requests from the one named `upto` backwards, if they arrived since a time and hold these bytes."""
         rows = db.execute(
-            f"SELECT upto, data FROM {self.table} WHERE (? IS NULL OR upto <= ?) AND arrived_ns >= ?"  # noqa: S608 - as above
-            " AND instr(data, ?) AND instr(data, ?) ORDER BY upto DESC",
-            [upto, upto, since_ns, *holding],
+            f"SELECT upto, data FROM {self.table} WHERE upto <= coalesce(?, upto) AND arrived_ns >= ?"  # noqa: S608 - as above
+            " AND instr(data, ?) > 0 AND instr(data, ?) > 0 ORDER BY upto DESC",
+            [upto, since_ns, *holding],
         )
         for row in rows:
             yield Block(*row)

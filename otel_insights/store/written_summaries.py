@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlite_utils import Database
+from otel_insights.store.engine import Database
 
 _MOST: Final = 1000
 """That are kept."""
@@ -46,12 +46,14 @@ def latest(db: Database, subject: str) -> Written | None:
 def put(db: Database, one: Written) -> None:
     """Keep a summary; of more than a thousand the oldest go."""
     db.execute(
-        "INSERT OR REPLACE INTO written_summary (key, subject, model, text, created_ns) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO written_summary (key, subject, model, text, created_ns) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key)"
+        " DO UPDATE SET subject = excluded.subject, model = excluded.model, text = excluded.text,"
+        " created_ns = excluded.created_ns",
         [one.key, one.subject, one.model, one.text, one.created_ns],
     )
     db.execute(
-        "DELETE FROM written_summary WHERE key IN"
-        " (SELECT key FROM written_summary ORDER BY created_ns DESC, key LIMIT -1 OFFSET ?)",
+        "DELETE FROM written_summary WHERE key NOT IN"
+        " (SELECT key FROM written_summary ORDER BY created_ns DESC, key LIMIT ?)",
         [_MOST],
     )
 
@@ -69,7 +71,8 @@ def reserve(db: Database, now_ns: int, tokens: int, most: int) -> int | None:
 def settle(db: Database, day: int, tokens: int) -> None:
     """Add to what a day has spent, or give back what was set aside and not needed."""
     db.execute(
-        "INSERT INTO summary_budget VALUES (?, max(0, ?)) ON CONFLICT DO UPDATE SET tokens = max(0, tokens + ?)",
+        "INSERT INTO summary_budget VALUES (?, max(0, ?))"
+        " ON CONFLICT (day) DO UPDATE SET tokens = max(0, summary_budget.tokens + ?)",
         [day, tokens, tokens],
     )
 

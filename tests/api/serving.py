@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
+import stores
 
 from otel_insights.api import create_app
 from otel_insights.components import available
@@ -40,8 +41,8 @@ async def client_of(service: Service, **options) -> AsyncIterator[httpx.AsyncCli
 
 
 @asynccontextmanager
-async def running(api: str = "{}", store: str = "sqlite://", more: str = "") -> AsyncIterator[Service]:
-    service = Service(read(CONFIG.format(api=api, store=store) + more, available(), {}), available())
+async def running(api: str = "{}", store: str = "", more: str = "") -> AsyncIterator[Service]:
+    service = Service(read(CONFIG.format(api=api, store=store or stores.fresh()) + more, available(), {}), available())
     await service.start()
     try:
         yield service
@@ -70,13 +71,13 @@ class Listening:
 
 
 @contextmanager
-def listening(api: str = "{endpoint: '127.0.0.1:0'}", store: str = "sqlite://") -> Iterator[Listening]:
+def listening(api: str = "{endpoint: '127.0.0.1:0'}", store: str = "") -> Iterator[Listening]:
     """Run the service with its API; for clients that block."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="api under test")
     thread.start()
     try:
-        config = read(CONFIG.format(api=api, store=store), available(), {})
+        config = read(CONFIG.format(api=api, store=store or stores.fresh()), available(), {})
         started = Running.start(config, available())
         made = Listening(asyncio.run_coroutine_threadsafe(started, loop).result(30), loop)
         yield made

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import stores
 from otlp_samples import FakeHost, Sink, build, log, logs, package, passing, resource, span, spans
 
 from otel_insights.payload import Payload, Signal
@@ -68,9 +69,9 @@ async def test_instance_without_an_id_is_told_by_host_and_process(environments, 
 async def test_saying_the_same_again_is_not_written_again(environments, host):
     payload = logs(package("numpy", "2.0"), of=resource(host__arch="arm64"))
     await passing([environments], payload, Sink())
-    changes = await host.store.read(lambda db: db.conn.total_changes)
+    changes = await host.store.read(stores.changes)
     await passing([environments], payload, Sink())
-    assert await host.store.read(lambda db: db.conn.total_changes) == changes
+    assert await host.store.read(stores.changes) == changes
 
 
 async def test_work_that_was_counted_is_committed_at_the_stop(environments, host):
@@ -96,10 +97,10 @@ async def test_two_sdks_of_one_process_that_describe_it_differently_are_written_
     sent = [spans(span(1), of=resource(host__arch="arm64")), logs(log("x"), of=resource(os__type="linux"))]
     for payload in sent:
         await passing([environments], payload, Sink())
-    changes = await host.store.read(lambda db: db.conn.total_changes)
+    changes = await host.store.read(stores.changes)
     for payload in sent * 3:
         await passing([environments], payload, Sink())
-    assert await host.store.read(lambda db: db.conn.total_changes) == changes
+    assert await host.store.read(stores.changes) == changes
 
 
 async def came_up(host: FakeHost, since_ns: int) -> list[tuple[str, str, str, int]]:
@@ -164,9 +165,9 @@ async def test_features_that_are_switched_are_part_of_a_configuration_and_the_la
 async def test_a_flag_that_is_decided_for_each_request_is_said_to_vary_and_written_no_more(environments, host):
     for number in range(30):
         await passing([environments], logs(evaluated("new_basket", number % 2), evaluated("calm", "on")), Sink())
-    changes = await host.store.read(lambda db: db.conn.total_changes)
+    changes = await host.store.read(stores.changes)
     await passing([environments], logs(evaluated("new_basket", 1)), Sink())
-    assert await host.store.read(lambda db: db.conn.total_changes) == changes
+    assert await host.store.read(stores.changes) == changes
     (one,) = await known(host)
     assert json.loads(one.configuration) == {"feature_flag.new_basket": "varies", "feature_flag.calm": "on"}
     host.now += 2 * 3600 * 10**9

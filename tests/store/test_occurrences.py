@@ -75,8 +75,8 @@ async def counted(observer: Observer) -> dict[str, tuple[float, float]]:
     await observer.store.write(tally, T0)
     rows = await observer.store.read(
         lambda db: db.execute(
-            "SELECT id, occurrences, sum(weight) FROM fingerprint JOIN failure ON fingerprint = id"
-            " GROUP BY id HAVING occurrences > 0"
+            "SELECT id, min(occurrences), sum(weight) FROM fingerprint JOIN failure ON fingerprint = id"
+            " GROUP BY id HAVING min(occurrences) > 0"
         ).fetchall()
     )
     return {row[0]: (row[1], row[2]) for row in rows}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights import incident_portrait
 from otel_insights.anomaly_listing import row
@@ -14,6 +13,7 @@ from otel_insights.api.problems import Problem
 from otel_insights.service import Service
 from otel_insights.store import anomalies as memory
 from otel_insights.store.anomalies import UnknownAnomaly
+from otel_insights.store.engine import Database
 
 _PAGE: Final = 50
 _INCIDENTS: Final = 5

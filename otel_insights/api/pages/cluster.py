@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.analysis.spikes import HOUR_NS
 from otel_insights.api.pages.drawing import Trend, span, trend
@@ -23,6 +22,7 @@ from otel_insights.service import Service
 from otel_insights.store import cluster_lists, clusters, sightings
 from otel_insights.store.cluster_lists import Member
 from otel_insights.store.clusters import Example
+from otel_insights.store.engine import Database
 from otel_insights.store.sightings import Version
 from otel_insights.summary_requests import Subject
 

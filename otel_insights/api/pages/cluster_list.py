@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.analysis.spikes import HOUR_NS
 from otel_insights.api.pages import cursors
@@ -17,6 +16,7 @@ from otel_insights.api.problems import Problem
 from otel_insights.service import Service
 from otel_insights.store import cluster_lists
 from otel_insights.store.cluster_lists import OPEN, ORDERS, STATES, Listed, Wanted
+from otel_insights.store.engine import Database
 
 _PAGE: Final = 25
 _BAR_HOURS, _BARS = 6, 28

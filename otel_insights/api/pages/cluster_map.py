@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.analysis.layout import lay_out
 from otel_insights.api.pages.rendering import page, pages
 from otel_insights.service import Service
 from otel_insights.store import cluster_lists
 from otel_insights.store.cluster_lists import Listed, Wanted
+from otel_insights.store.engine import Database
 
 _MOST: Final = 150
 """Clusters drawn: the most frequent ones. More are a smear, and take a second to place."""

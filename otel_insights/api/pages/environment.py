@@ -9,7 +9,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
-from sqlite_utils import Database
 
 from otel_insights.analysis.differences import GROUPS, Difference, differences, group_of
 from otel_insights.api.pages.rendering import page, pages
@@ -17,6 +16,7 @@ from otel_insights.api.problems import Problem
 from otel_insights.environment_listing import found
 from otel_insights.service import Service
 from otel_insights.store import environment_lists, environments
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import FailingIn, KnownEnvironment
 
 _BOTH = 2

@@ -6,12 +6,12 @@ import re
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.api.pages.rendering import page, pages, query
 from otel_insights.api.problems import Problem
 from otel_insights.service import Service
 from otel_insights.store import environment_lists, environments
+from otel_insights.store.engine import Database
 
 _PAGE: Final = 50
 _MOST_SERVICES: Final = 1000

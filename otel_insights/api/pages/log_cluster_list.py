@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights import log_summaries
 from otel_insights.api.pages.rendering import page, pages
@@ -14,6 +13,7 @@ from otel_insights.api.pages.summary_forms import model_of
 from otel_insights.api.summaries import summary_of
 from otel_insights.service import Service
 from otel_insights.store import template_lists
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import Wanted
 from otel_insights.store.templates import fold
 from otel_insights.summary_requests import Subject

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.api.pages.rendering import page, pages, query
 from otel_insights.api.pages.trace_links import trace_links
@@ -15,6 +14,7 @@ from otel_insights.log_window import LEVELS, Asked, latest, since
 from otel_insights.service import Service
 from otel_insights.store import template_lists
 from otel_insights.store.corrections import WrongCorrection
+from otel_insights.store.engine import Database
 
 _PAGE: Final = 100
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from sqlite_utils import Database
 
 from otel_insights import incident_portrait
 from otel_insights.api.pages.cluster_list import Row, rows
@@ -14,6 +13,7 @@ from otel_insights.api.pages.rendering import page, pages
 from otel_insights.service import Service
 from otel_insights.store import clusters, environments, suggestions
 from otel_insights.store.cluster_lists import OPEN, Wanted, by_state, listed
+from otel_insights.store.engine import Database
 from otel_insights.store.environments import Census
 from otel_insights.store.suggestions import StoredSuggestion
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.api.pages.rendering import back_to, form_of, page, pages
 from otel_insights.api.problems import Problem
 from otel_insights.run_edits import FIELDS, checked, shown, shown_edit
 from otel_insights.service import Service
 from otel_insights.store import runs
+from otel_insights.store.engine import Database
 from otel_insights.store.runs import STATUSES, Edit, Run
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.api.pages.drawing import Trend, trend
 from otel_insights.api.pages.rendering import back_to, page, pages
@@ -17,6 +16,7 @@ from otel_insights.api.problems import Problem
 from otel_insights.log_portrait import portrait
 from otel_insights.service import Service
 from otel_insights.store import log_views, template_lists
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate
 from otel_insights.store.templates import fold
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlite_utils import Database
 
 from otel_insights.api.pages import cursors
 from otel_insights.api.pages.drawing import Trend, trend
@@ -16,6 +15,7 @@ from otel_insights.api.problems import Problem
 from otel_insights.log_portrait import rows
 from otel_insights.service import Service
 from otel_insights.store import log_corrections, log_views, template_lists
+from otel_insights.store.engine import Database
 from otel_insights.store.log_views import LogTemplate, Wanted
 from otel_insights.store.template_lists import ORDERS, STATES
 from otel_insights.store.templates import fold
